@@ -13,7 +13,7 @@ export class Source {
   }
 }
 
-function hashRange(s: Source, from: number, to: number): number {
+export function hashRange(s: Source, from: number, to: number): number {
   const n = to - from
   let h = n
   if (n >= 4) {
@@ -50,6 +50,8 @@ function grownBytes(a: Uint8Array, length: number): Uint8Array {
 /** entries before a mostly distinct column stops being interned, and the share that counts as "mostly" */
 const DISTINCT_PROBE = 48
 const DISTINCT_SHARE = 0.6
+/** slots looked at before interning is given up: a client can make values of equal hash at will */
+const PROBES_MAX = 128
 /** bytes from which a native copy beats a loop of 32-bit moves (measured) */
 const COPY_NATIVE_BYTES = 200
 
@@ -68,6 +70,8 @@ export class TextColumn {
   private table: Int32Array = new Int32Array(64)
   private hashes: Int32Array = new Int32Array(32)
   private last = -1
+  /** the last value holds no byte that JSON writes with an escape: found again in quotes, it is itself */
+  private lastVerbatim = false
   private sets = 0
 
   constructor(rows: number) {
@@ -78,7 +82,7 @@ export class TextColumn {
     let q = this.offsets[entry]!
     const n = to - from
     if (this.offsets[entry + 1]! - q !== n) return false
-    if (n >= 8) {
+    if (n >= 4) {
       const { view } = s
       const arena = this.arenaView
       const end = to - 4
@@ -88,6 +92,11 @@ export class TextColumn {
     }
     for (let p = from; p < to; p++, q++) if (s.bytes[p] !== this.arena[q]) return false
     return true
+  }
+
+  /** the bytes of an entry */
+  length(entry: number): number {
+    return this.offsets[entry + 1]! - this.offsets[entry]!
   }
 
   /** appends an entry without looking for an equal one */
@@ -119,6 +128,7 @@ export class TextColumn {
 
   /** the entry with these bytes, made when there is none */
   intern(s: Source, from: number, to: number): number {
+    this.lastVerbatim = false
     if (this.plain) return this.push(s, from, to)
     this.sets++
     if (this.last >= 0 && this.equals(this.last, s, from, to)) return this.last
@@ -126,8 +136,12 @@ export class TextColumn {
     const mask = this.table.length - 1
     let slot = h & mask
     let t: number
-    while ((t = this.table[slot]!) !== 0) {
+    for (let probes = 0; (t = this.table[slot]!) !== 0; probes++) {
       if (this.hashes[t - 1] === h && this.equals(t - 1, s, from, to)) return (this.last = t - 1)
+      if (probes === PROBES_MAX) {
+        this.plain = true
+        return this.push(s, from, to)
+      }
       slot = (slot + 1) & mask
     }
     const entry = this.push(s, from, to)
@@ -153,6 +167,27 @@ export class TextColumn {
     const entry = this.intern(s, from, to)
     if (row >= this.index.length) this.index = grownInt32(this.index, row + 1, -1)
     this.index[row] = entry
+  }
+
+  /** `set` for text that stood in quotes just so, without an escape */
+  setVerbatim(row: number, s: Source, from: number, to: number): void {
+    this.set(row, s, from, to)
+    this.lastVerbatim = !this.plain
+  }
+
+  /**
+   * Gives the row the last value when just that stands at `at` with a quote behind it, below `end`:
+   * its bytes need no reading then. Gives its length, or -1 when something else stands there.
+   */
+  setRepeated(row: number, s: Source, at: number, end: number): number {
+    if (!this.lastVerbatim) return -1
+    const { last } = this
+    const n = this.offsets[last + 1]! - this.offsets[last]!
+    if (at + n >= end || s.bytes[at + n] !== 0x22 || !this.equals(last, s, at, at + n)) return -1
+    this.sets++
+    if (row >= this.index.length) this.index = grownInt32(this.index, row + 1, -1)
+    this.index[row] = last
+    return n
   }
 
   /** gives rows [from, to) one entry */
@@ -266,6 +301,25 @@ export class FieldColumns {
     if (row === this.lastRow) this.clear(row)
     this.lastRow = row
     ;(this.text ??= new TextColumn(this.rowsHint)).set(row, s, from, to)
+  }
+  /** the text that begins at `at` when it is the last row's again (`TextColumn.setRepeated`); its length or -1 */
+  setRepeatedText(row: number, s: Source, at: number, end: number): number {
+    if (this.text === null) return -1
+    const n = this.text.setRepeated(row, s, at, end)
+    if (n < 0) return -1
+    if (row === this.lastRow) {
+      const entry = this.text.index[row]!
+      this.clear(row)
+      this.text.index[row] = entry
+    }
+    this.lastRow = row
+    return n
+  }
+  /** `setText` for text that stood in quotes just so, without an escape */
+  setVerbatimText(row: number, s: Source, from: number, to: number): void {
+    if (row === this.lastRow) this.clear(row)
+    this.lastRow = row
+    ;(this.text ??= new TextColumn(this.rowsHint)).setVerbatim(row, s, from, to)
   }
   setInt(row: number, lo: number, hi: number): void {
     if (row === this.lastRow) this.clear(row)
