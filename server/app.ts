@@ -2,7 +2,8 @@
 import { Hono } from 'hono'
 import { createIngestApp } from '../functions/ingest/app.ts'
 import { ingestRefusal } from '../functions/ingest/refusal.ts'
-import { createQueryApp, type QueryAppOptions } from '../functions/query/app.ts'
+import { createQueryApp } from '../functions/query/app.ts'
+import type { QueryAppOptions } from '../functions/query/options.ts'
 import { door, type DoorEnv } from '../functions/door.ts'
 import type { Authenticator } from '../lib/engine/access/login.ts'
 

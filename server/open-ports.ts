@@ -12,12 +12,13 @@ import { openQueue } from '../lib/local/queue.ts'
 import type { LocalTelemetry } from '../lib/local/telemetry.ts'
 import { openCatalogClient } from './catalog-client.ts'
 import type { ServerEnvironment } from './environment.ts'
+import { watchEventLoop } from './event-loop.ts'
 import { startWriter, type WriterClient } from './writer-client.ts'
 
 export interface ServerPorts {
   readonly ports: Ports
   readonly writer: WriterClient
-  /** Prometheus text, with the queue's depth and age as of now */
+  /** Prometheus text, with the queue's depth and age as of now, and the event loop's delay since the last call */
   renderMetrics(): Promise<string>
   /** starts the query processes, so that the first search does not wait for them */
   warm(): void
@@ -37,6 +38,7 @@ export async function openServerPorts(environment: ServerEnvironment, telemetry:
   const writer = startWriter(dataDir, settings, telemetry)
   const sql = createSqlPool({ dir: join(dataDir, 'tmp'), size: environment.sandboxes, telemetry, clock })
   const delivery = openDelivery(db, { clock })
+  const reportEventLoop = watchEventLoop(telemetry)
   const ports: Ports = {
     blobs: await openBlobs(dataDir), queue: writer.announced(queue), catalog: client.catalog, sql, clock, ids: createIds(clock), telemetry,
   }
@@ -50,6 +52,7 @@ export async function openServerPorts(environment: ServerEnvironment, telemetry:
       telemetry.gauge('queue_depth_bytes', depth.bytes)
       telemetry.gauge('queue_oldest_age_seconds', age)
       telemetry.gauge('process_resident_memory_bytes', process.memoryUsage.rss())
+      reportEventLoop()
       return telemetry.renderPrometheus()
     },
     warm: () => void sql.warm().catch((error: unknown) => telemetry.log('error', 'the query processes do not start', { reason: String(error) })),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { EngineError } from '../model/errors.ts'
 import { makeDirectory } from './directories.ts'
-import { databaseFailure, isBusy } from './failures.ts'
+import { databaseFailure } from './failures.ts'
 
 /** kept in `user_version`; a file with a higher one belongs to a newer nilometer */
 export const DATABASE_VERSION = 1
@@ -43,8 +43,7 @@ export function openDatabase(dataDir: string, options: DatabaseOptions = {}): Da
     // Bodies fill many pages: pages of 8 KiB take a quarter less CPU a megabyte than 4 KiB; larger
     // ones gain little more and make small commits dearer. Only a new file takes it.
     db.exec('PRAGMA page_size = 8192')
-    switchToWal(db)
-    db.exec('PRAGMA synchronous = FULL')
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     // macOS' fsync does not empty the drive's cache; the pragma does nothing elsewhere.
     if (process.platform === 'darwin') db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
     // The log shrinks again after a burst; copying it back every 16 MiB, not 4, syncs less often.
@@ -90,20 +89,4 @@ function versionOf(db: DatabaseSync): number {
 function checkVersion(version: number): void {
   if (version <= DATABASE_VERSION) return
   throw new EngineError('internal', `the database has version ${version}, this nilometer knows versions up to ${DATABASE_VERSION}: start the newer nilometer that wrote it`)
-}
-
-/**
- * The change to WAL needs the file alone for a moment, and SQLite does not wait for that lock:
- * two threads that open a new file at once meet here, and the loser finds it done.
- */
-function switchToWal(db: DatabaseSync): void {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      db.exec('PRAGMA journal_mode = WAL')
-      return
-    } catch (error) {
-      if (!isBusy(error) || attempt === 200) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
-    }
-  }
 }

@@ -40,10 +40,6 @@ interface SqliteError extends Error {
 const isSqliteError = (error: unknown): error is SqliteError =>
   error instanceof Error && (error as Partial<SqliteError>).code === 'ERR_SQLITE_ERROR'
 
-/** whether another connection holds the lock that was waited for */
-export const isBusy = (error: unknown): boolean =>
-  isSqliteError(error) && ((error.errcode & 0xff) === 5 || (error.errcode & 0xff) === 6)
-
 /** what SQLite threw, as an EngineError; an EngineError passes through */
 export function databaseFailure(error: unknown): EngineError {
   if (error instanceof EngineError) return error

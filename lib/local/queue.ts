@@ -75,7 +75,7 @@ export async function openQueue(options: QueueOptions): Promise<LocalQueue> {
   function lost(cause: unknown): void {
     thread = null
     if (closing === null) telemetry.log('error', 'the queue thread ended', { waiting: waiting.size, error: cause })
-    for (const seq of [...waiting.keys()]) settle(seq, unavailable('the queue stopped before it answered', cause))
+    for (const seq of waiting.keys()) settle(seq, unavailable('the queue stopped before it answered', cause))
   }
 
   let starting: Promise<void> | null = null

@@ -75,7 +75,7 @@ export function createTelemetry(options: TelemetryOptions): LocalTelemetry {
     }
     let series = metric.series.get(key)
     if (series === undefined) {
-      series = { labels: { ...shown }, sum: 0, counts: new Array<number>(metric.bounds.length + 1).fill(0) }
+      series = { labels: { ...shown }, sum: 0, counts: Array.from({ length: metric.bounds.length + 1 }, () => 0) }
       metric.series.set(key, series)
     }
     return series

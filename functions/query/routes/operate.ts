@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import type { DoorEnv } from '../../door.ts'
 import { EngineError } from '../../../lib/model/errors.ts'
 import { DEFAULT_FULL_TEXT_FIELDS } from '../../../lib/model/schema.ts'
-import type { QueryAppOptions } from '../app.ts'
+import type { QueryAppOptions } from '../options.ts'
 
 export function operateRoutes(app: Hono<DoorEnv>, options: QueryAppOptions): void {
   app.get('/healthz', (c) => c.json({ status: 'ok' }))

@@ -7,7 +7,7 @@ import { checkQuery, type Query } from '../../../lib/engine/query/query.ts'
 import { search } from '../../../lib/engine/query/search.ts'
 import { decodeBase64Sql } from '../../../lib/engine/query/sql/parse.ts'
 import type { Settings } from '../../../lib/engine/settings.ts'
-import type { QueryAppOptions } from '../app.ts'
+import type { QueryAppOptions } from '../options.ts'
 import { streamTypeOf } from './streams.ts'
 
 /** a search request holds one statement and some numbers */

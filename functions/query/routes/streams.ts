@@ -4,7 +4,7 @@ import type { DoorEnv } from '../../door.ts'
 import { EngineError } from '../../../lib/model/errors.ts'
 import { STREAM_TYPES, type StreamType } from '../../../lib/model/stream.ts'
 import { listStreams, streamSchema, type StreamsQuery } from '../../../lib/engine/query/streams.ts'
-import type { QueryAppOptions } from '../app.ts'
+import type { QueryAppOptions } from '../options.ts'
 
 /** @throws EngineError invalid_type naming the types there are */
 export function streamTypeOf(c: Context, fallback: StreamType | null): StreamType | null {
