@@ -20,7 +20,7 @@ export function jsonOf(value: DuckDBValue, type: DuckDBType): string {
  * `keys` are the texts `"name":` of the columns, in order.
  */
 export function jsonRows(chunk: DuckDBDataChunk, types: readonly DuckDBType[], keys: readonly string[]): string[] {
-  const rows: string[] = new Array<string>(chunk.rowCount).fill('')
+  const rows: string[] = Array.from({ length: chunk.rowCount }, () => '')
   // By column: one printer and one vector at a time, which is how the data lies in memory.
   for (const [index, type] of types.entries()) {
     const print = printerOf(type)

@@ -78,7 +78,10 @@ export async function ask(box: Box, sql: string, parameters: readonly string[]):
   }
 }
 
-/** @see SqlSession.explain in engine/ports.ts for what each plan is good for */
+/**
+ * @see SqlSession.explain in engine/ports.ts for what each plan is good for. Late materialization
+ * scans a table twice, and neither scan would tell the whole story.
+ */
 export async function explain(box: Box, sql: string): Promise<Answer> {
   const projections = await planOf(box, sql, 'filter_pushdown,statistics_propagation,late_materialization')
   return { projections, filters: await planOf(box, sql, 'late_materialization') }
@@ -106,7 +109,7 @@ export async function rows(box: Box, sql: string, rowsMax: number, bytesMax: num
   let quick: DuckDBPreparedStatement | null = null
   try {
     if (prepared.statementType !== StatementType.SELECT) throw new Refusal('not_select', 'only a SELECT is run')
-    const indexes = [...new Array<undefined>(prepared.columnCount).keys()]
+    const indexes = Array.from({ length: prepared.columnCount }, (_, index) => index)
     const types = indexes.map((index) => prepared.columnType(index))
     const names = uniqueNames(indexes.map((index) => prepared.columnName(index)))
     quick = await quickWay(box, rowSql(sql, names, types))

@@ -17,7 +17,6 @@ const SLACK_MS = 1_500
 
 const MEMORY = [
   `SELECT repeat('x', 1000000000) AS x`,
-  `SELECT length(lpad('x', 1000000000, 'y')) AS x`,
   `SELECT printf('%1000000000d', 1) AS x`,
   `SELECT format('{:>1000000000}', 1) AS x`,
   'SELECT len(range(500000000)) AS x',
@@ -28,6 +27,7 @@ const MEMORY = [
   'WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t, range(3)) SELECT count(*) AS x FROM t',
 ]
 const TIME = [
+  `SELECT length(lpad('x', 1000000000, 'y')) AS x`,
   `SELECT levenshtein(repeat('a', 100000), repeat('b', 100000)) AS x`,
   `SELECT regexp_matches(repeat('a', 100000), '((a?){500}){2}b') AS x`,
   'SELECT count(*) AS x FROM range(1000000) a, range(1000000) b WHERE a.range + b.range > 3',
@@ -146,7 +146,7 @@ describe('a query that wants what is not its own', () => {
   // Through `prepare`, which is ours alone: nothing but the sandbox stands in their way.
   test.each([
     `COPY (SELECT 1) TO 'OUTSIDE/x.csv'`,
-    `COPY (SELECT 1) TO '/etc/nilometer.csv'`,
+    `COPY (SELECT 1) TO '/proc/self/comm'`,
     `ATTACH 'OUTSIDE/x.db'`,
     `EXPORT DATABASE 'OUTSIDE'`,
     'INSTALL httpfs',
@@ -163,7 +163,7 @@ describe('a query that wants what is not its own', () => {
     `CREATE SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')`,
   ])('is denied %s', async (sql) => {
     expect((await errorOf(session.prepare([sql.replace('OUTSIDE', pool.dir)]))).slug).toBe('invalid_query')
-    expect(existsSync(join(pool.dir, 'x.csv')) || existsSync(join(pool.dir, 'x.db')) || existsSync('/etc/nilometer.csv')).toBe(false)
+    expect(existsSync(join(pool.dir, 'x.csv')) || existsSync(join(pool.dir, 'x.db'))).toBe(false)
   })
 
   test.each(['COPY (SELECT 1) TO \'OWN/x.csv\'', 'ATTACH \':memory:\' AS m', 'CREATE TABLE x(a INTEGER)', 'PREPARE p AS SELECT 1', 'CALL pragma_version()', 'VACUUM', 'SET disabled_optimizers = \'\''])(

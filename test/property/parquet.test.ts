@@ -72,7 +72,7 @@ test('every value comes back, by two readers, however groups and pages are cut',
       const theirs = (await duck.query(`select ${type === 'text' ? `hex(encode(${name}))` : name} as v from '${path}'`)).map(row => row['v'])
       expect(theirs).toEqual(type === 'text' ? values.map(v => v === null ? null : Buffer.from(v as string).toString('hex').toUpperCase()) : values)
     }
-  }), { numRuns: runs(120) })
+  }), { numRuns: runs(80) })
 })
 
 test('bounds hold for every value of their row group and count its nulls', () => {
@@ -91,7 +91,7 @@ test('bounds hold for every value of their row group and count its nulls', () =>
         checkBounds(values, decodeBound(type, bounds.min), decodeBound(type, bounds.max), bounds)
       })
     })
-  }), { numRuns: runs(200) })
+  }), { numRuns: runs(120) })
 })
 
 type Bound = ReturnType<typeof decodeBound>

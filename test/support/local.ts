@@ -33,7 +33,7 @@ export function localDirectories({ each }: { readonly each: boolean }): LocalDir
   const root = mkdtempSync(join(tmpdir(), 'nilometer-'))
   const closers: (() => unknown)[] = []
   const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close()
+    for (const close of closers.splice(0).toReversed()) await close()
   }
   if (each) afterEach(closeAll)
   afterAll(async () => {

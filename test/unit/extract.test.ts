@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parquetMetadata } from 'hyparquet'
+import { ByteWriter, parquetWrite } from 'hyparquet-writer'
 import { assembleExtract, planExtract } from '../../lib/engine/store/extract.ts'
 import { parseFooter } from '../../lib/engine/store/parquet-footer.ts'
 import { readRows } from '../../lib/engine/store/parquet-read.ts'
@@ -58,12 +60,53 @@ describe('planExtract', () => {
 })
 
 describe('assembleExtract', () => {
-  test('is a Parquet file of the kept rows and columns', async () => {
-    const plan = planExtract(footer, ['a', 'c'], g => g === 1 || g === 7, 0)
+  test('is a Parquet file of the kept rows and columns, whatever was fetched between', async () => {
+    const expected = [...rows.slice(10, 20), ...rows.slice(70, 80)].map(({ cells }) => ({ a: cells.a, c: cells.c, z: cells.z }))
+    for (const gap of [0, 200, 1 << 20]) {
+      const plan = planExtract(footer, ['a', 'c', 'z'], g => g === 1 || g === 7, gap)
+      const bytes = Buffer.concat(assembleExtract(footer, plan, fetched(plan)))
+      expect(await readRows(bytes)).toEqual(expected)
+      expect(await duck.query(`select * from '${duck.file(bytes)}'`)).toEqual(expected)
+    }
+  })
+
+  test('its footer sums up only what it holds', () => {
+    const plan = planExtract(footer, ['a', 'z'], g => g > 6, 0)
     const bytes = Buffer.concat(assembleExtract(footer, plan, fetched(plan)))
-    const expected = [...rows.slice(10, 20), ...rows.slice(70, 80)].map(({ cells }) => ({ a: cells.a, c: cells.c }))
-    expect(await readRows(bytes)).toEqual(expected)
-    expect(await duck.query(`select * from '${duck.file(bytes)}'`)).toEqual(expected)
+    const metadata = parquetMetadata(Uint8Array.from(bytes).buffer)
+    expect(metadata.num_rows).toBe(30n)
+    let at = 4n
+    for (const group of metadata.row_groups) {
+      const metas = group.columns.map(chunk => chunk.meta_data!)
+      expect(group.file_offset).toBe(at)
+      expect(group.total_compressed_size).toBe(metas.reduce((sum, meta) => sum + meta.total_compressed_size, 0n))
+      expect(group.total_byte_size).toBe(metas.reduce((sum, meta) => sum + meta.total_uncompressed_size, 0n))
+      at += group.total_compressed_size!
+    }
+  })
+
+  test('a file of another writer loses what points into the old file: blooms, indexes, sorting', async () => {
+    const writer = new ByteWriter()
+    const ids = Array.from({ length: 500 }, (_, i) => `id ${i * 7919}`)
+    parquetWrite({
+      writer, codec: 'UNCOMPRESSED', rowGroupSize: 100, pageSize: 256,
+      columnData: [
+        { name: 'first', data: ids.map((_, i) => i % 5), type: 'INT32' },
+        { name: 'id', data: ids, type: 'STRING', bloomFilter: true, columnIndex: true },
+      ],
+    })
+    const foreign = new Uint8Array(writer.getBuffer())
+    const parsed = parseFooter(foreign)
+    const plan = planExtract(parsed, ['id'], g => g === 2, 0)
+    const bytes = Buffer.concat(assembleExtract(parsed, plan, plan.ranges.map(({ offset, length }) => foreign.subarray(offset, offset + length))))
+    const [chunk] = parquetMetadata(Uint8Array.from(bytes).buffer).row_groups[0]!.columns
+    expect(parquetMetadata(foreign.buffer).row_groups[2]!.columns[1]!.meta_data!.bloom_filter_offset).toBeDefined()
+    expect(chunk).toMatchObject({ file_offset: 0n })
+    for (const gone of ['offset_index_offset', 'offset_index_length', 'column_index_offset', 'column_index_length']) expect(chunk).toHaveProperty(gone, undefined)
+    for (const gone of ['bloom_filter_offset', 'bloom_filter_length']) expect(chunk!.meta_data).toHaveProperty(gone, undefined)
+    const path = duck.file(bytes)
+    expect(await duck.query(`select id from '${path}' where id = '${ids[250]}'`)).toEqual([{ id: ids[250] }])
+    expect(await duck.query(`select id from '${path}' where id = '${ids[50]}'`)).toEqual([])
   })
 
   test('without row groups it is an empty file with the same types', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { cleanFieldName, KeyTree } from '../../lib/engine/ingest/flatten.ts'
 import type { KeyNode } from '../../lib/engine/ingest/flatten.ts'
-import { Source, Table } from '../../lib/engine/store/columns.ts'
+import { hashRange, Source, Table, TextColumn } from '../../lib/engine/store/columns.ts'
 
 const clean = (key: string): string => cleanFieldName(Buffer.from(key), 0, Buffer.byteLength(key))
 
@@ -63,18 +63,30 @@ describe('a key tree', () => {
     const tree = new KeyTree(null, 256)
     const one = child(tree, tree.root, null, 'one')
     const two = child(tree, tree.root, one, 'two')
-    const source = new Source(Buffer.from('"one" "two" "twofold" "tw"'))
-    expect(tree.guess(tree.root, null, source, 0, 26)).toBe(one)
-    expect(tree.guess(tree.root, one, source, 6, 26)).toBe(two)
-    expect(tree.guess(tree.root, one, source, 12, 26)).toBeNull()
-    expect(tree.guess(tree.root, one, source, 22, 26)).toBeNull()
-    expect(tree.guess(tree.root, one, source, 6, 10)).toBeNull()
+    const at = (text: string): [Source, number, number] => [new Source(Buffer.from(text)), 0, text.length]
+    expect(tree.guess(tree.root, null, ...at('"one":1'))).toBe(one)
+    expect(tree.guess(tree.root, one, ...at(',"two":'))).toBe(two)
+    for (const text of ['"two":', ',"two" :', ', "two":', ',"twofold":', ',"tw":', ',"twp":', ',"two"', '']) expect(tree.guess(tree.root, one, ...at(text))).toBeNull()
+    expect(tree.guessKey(tree.root, null, ...at('"one" :'))).toBe(one)
+    expect(tree.guessKey(tree.root, one, ...at('"two"'))).toBe(two)
+    for (const text of ['"two', '"twofold"', '"one"', ',"two"', '']) expect(tree.guessKey(tree.root, one, ...at(text))).toBeNull()
+  })
+
+  test('guesses either of the two keys that followed last, of any length', () => {
+    for (const [a, b] of [['a', 'b'], ['aa', 'ab'], ['key1', 'key2'], ['a longer key 1', 'a longer key 2']] as const) {
+      const tree = new KeyTree(null, 256)
+      const nodes = [child(tree, tree.root, null, a), child(tree, tree.root, null, b)]
+      for (const [i, key] of [a, b].entries()) expect(tree.guess(tree.root, null, new Source(Buffer.from(`"${key}":`)), 0, key.length + 3)).toBe(nodes[i])
+      for (const [i, key] of [a, b].entries()) expect(tree.guessKey(tree.root, null, new Source(Buffer.from(`"${key}"`)), 0, key.length + 2)).toBe(nodes[i])
+    }
   })
 
   test('never guesses a key that JSON writes with an escape', () => {
-    const tree = new KeyTree(null, 256)
-    child(tree, tree.root, null, 'a"b')
-    expect(tree.guess(tree.root, null, new Source(Buffer.from('"a"b":1')), 0, 7)).toBeNull()
+    for (const key of ['a"b', 'a\\', 'a\nb']) {
+      const tree = new KeyTree(null, 256)
+      child(tree, tree.root, null, key)
+      expect(tree.guess(tree.root, null, new Source(Buffer.from(`"${key}":1`)), 0, key.length + 4)).toBeNull()
+    }
   })
 
   test('keeps columns and answers when it is planted anew', () => {
@@ -89,11 +101,39 @@ describe('a key tree', () => {
     expect(table.fields).toHaveLength(1)
   })
 
-  test('tells keys of equal hash apart, however many there are', () => {
-    // The hash of four bytes is invertible, so only keys and their order matter here: many short keys.
+  test('tells keys of equal hash apart, and does not walk through thousands of them', () => {
     const tree = new KeyTree(null, 256)
-    const nodes = new Map<string, KeyNode>()
-    for (let i = 0; i < 3_000; i++) nodes.set(`key${i}`, child(tree, tree.root, null, `key${i}`))
-    for (const [key, node] of nodes) expect(child(tree, tree.root, null, key)).toBe(node)
+    const keys = collidingKeys(20_000)
+    expect(new Set(keys.map((key) => hashRange(new Source(key), 0, 8))).size).toBe(1)
+    const started = performance.now()
+    const names = keys.map((key) => tree.child(tree.root, null, new Source(key), 0, 8).path)
+    // Without a bound this takes minutes: 200 million comparisons.
+    expect(performance.now() - started).toBeLessThan(2_000)
+    for (const [i, key] of keys.entries()) expect(names[i]).toBe(cleanFieldName(key, 0, 8))
   })
 })
+
+test('a text column of equal hashes gives up interning, and keeps every value', () => {
+  const column = new TextColumn(16)
+  const keys = collidingKeys(3_000)
+  // Each comes twice, so that they do not look mostly distinct.
+  const values = keys.flatMap((key) => [key, key])
+  for (const [row, value] of values.entries()) column.set(row, new Source(value), 0, 8)
+  expect(column.plain).toBe(true)
+  for (const [row, value] of values.entries()) {
+    const entry = column.index[row]!
+    expect(column.arena.subarray(column.offsets[entry]!, column.offsets[entry + 1]!).equals(value)).toBe(true)
+  }
+})
+
+/** keys of eight bytes whose hashes are one: the second half undoes the first */
+function collidingKeys(count: number): Buffer[] {
+  return Array.from({ length: count }, (_, i) => {
+    const key = Buffer.alloc(8)
+    key.writeInt32LE(i)
+    let h = Math.imul(8 ^ i, 0x9e3779b1)
+    h ^= h >>> 15
+    key.writeInt32LE(h ^ 0x1234567, 4)
+    return key
+  })
+}

@@ -10,7 +10,7 @@ test('an id is 26 characters of Crockford base32, time first', () => {
   const ids = createIds({ now: () => AT })
   const id = ids.ulid()
   expect(id).toMatch(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/)
-  const ms = [...id.slice(0, 10)].reduce((sum, c) => sum * 32 + '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.indexOf(c), 0)
+  const ms = Array.from(id.slice(0, 10)).reduce((sum, c) => sum * 32 + '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.indexOf(c), 0)
   expect(ms).toBe(AT / 1_000)
 })
 

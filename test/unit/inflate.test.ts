@@ -57,8 +57,8 @@ describe.each(CODINGS)('a body in %s', (coding) => {
     expect(slugOf(() => inflate(text, coding, MiB))).toBe('malformed')
   })
 
-  test('of 200 MiB of zeros stops at the limit', () => {
-    const bomb = code[coding](new Uint8Array(200 * MiB))
+  test('of 80 MiB of zeros stops at the limit', () => {
+    const bomb = code[coding](new Uint8Array(80 * MiB))
     const before = process.memoryUsage.rss()
     expect(slugOf(() => inflate(bomb, coding, 64 * MiB))).toBe('payload_too_large')
     expect(process.memoryUsage.rss() - before).toBeLessThan(192 * MiB)

@@ -458,6 +458,7 @@ describe('OTLP logs in JSON only', () => {
 
 test('nanoseconds become microseconds by cutting, exactly', () => {
   const micros = (n: bigint): number => microsOfNanos(Number(BigInt.asIntN(32, n)), Number(BigInt.asIntN(32, n >> 32n)))
-  for (const n of [0n, 999n, 1000n, 4_294_967_295n, 4_294_967_296n, 1_763_000_000_123_456_999n, 1_763_000_000_123_457_000n, (1n << 62n) + 12_345n]) expect(BigInt(micros(n))).toBe(n / 1000n)
+  for (const n of [1n, 999n, 1000n, 4_294_967_295n, 4_294_967_296n, 1_763_000_000_123_456_999n, 1_763_000_000_123_457_000n, (1n << 62n) + 12_345n]) expect(BigInt(micros(n))).toBe(n / 1000n)
+  expect(micros(0n)).toBe(-1)
   expect(micros((1n << 64n) - 1n)).toBeGreaterThan(1.8e16)
 })

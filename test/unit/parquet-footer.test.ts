@@ -75,6 +75,18 @@ describe('parseFooter', () => {
     }
   })
 
+  test('a footer that ends early is refused, wherever', () => {
+    const whole = sample(20, 10)
+    const thrift = whole.subarray(whole.length - footerBytes(whole), whole.length - TRAILER_BYTES)
+    for (let length = 0; length < thrift.length; length++) {
+      const bytes = new Uint8Array(length + TRAILER_BYTES)
+      bytes.set(thrift.subarray(0, length))
+      new DataView(bytes.buffer).setUint32(length, length, true)
+      bytes.set([80, 65, 82, 49], length + 4)
+      expect(() => parseFooter(bytes)).toThrow(EngineError)
+    }
+  })
+
   test('nested schemas are refused', () => {
     // version 2; schema: root with one child that has a child; 0 rows; no row groups
     const element = (name: string, children: number): number[] => [0x48, name.length, ...Buffer.from(name), ...(children > 0 ? [0x15, children * 2] : []), 0]

@@ -66,6 +66,19 @@ describe('encodeParquet', () => {
     expect(await roundTrip(cells)).toEqual(cells)
   })
 
+  test('chunks that outgrow the scratch at every step survive', async () => {
+    const noise = (i: number): number => Math.imul(i + 1, 0x9e3779b1) >>> 0
+    for (const cell of [
+      (i: number) => BigInt(noise(i)) * 2n ** 19n, (i: number) => noise(i) / 3, (i: number) => noise(i) % 2 === 0,
+      (i: number) => (noise(i) % 9_000) / 7, (i: number) => `text ${noise(i)}`, (i: number) => `text ${noise(i) % 9_000}`,
+      (i: number) => (noise(i) % 3 === 0 ? null : 1n),
+    ]) {
+      const cells = Array.from({ length: 30_000 }, (_, i): Cell => cell(i))
+      // A fresh workspace each: one that has grown would hide a missing reservation.
+      expect((await readRows(encode(column(cells)), ['f'])).map(row => row['f'])).toEqual(cells)
+    }
+  })
+
   test('text keeps NUL, BOM, four-byte characters, and empty apart from null', async () => {
     const cells = ['a\u0000b', '\u0000', '', null, '\uFEFFbom', '💥é漢', 'x'.repeat(201), '\u{10FFFF}', null, '']
     expect(await roundTrip(cells)).toEqual(cells)
@@ -146,10 +159,16 @@ describe('encodeParquet', () => {
     expect(pages.get('same')).toBe('PLAIN, RLE, RLE_DICTIONARY UNCOMPRESSED')
   })
 
+  test('a tiny dictionary is compressed when its data pages are', async () => {
+    const cells = Array.from({ length: 4_000 }, (_, i) => ['INFO', 'WARN', 'ERROR'][(Math.imul(i, 0x9e3779b1) >>> 16) % 3]!)
+    expect((await pagesOf(encode(column(cells))))[1]).toMatchObject({ encodings: 'PLAIN, RLE, RLE_DICTIONARY', compression: 'ZSTD' })
+    expect(await roundTrip(cells)).toEqual(cells)
+  })
+
   test('a big dictionary is kept where it saves three quarters', async () => {
     const texts = Array.from({ length: 300 }, (_, i) => `${i} `.repeat(2_000))
     // Repeats first: a column that begins mostly distinct is not interned.
-    const cells = [...Array.from({ length: 100 }, () => texts[0]!), ...Array.from({ length: 1_500 }, (_, i) => texts[(i * i) % 300]!)]
+    const cells = [...Array.from({ length: 100 }, () => texts[0]!), ...Array.from({ length: 1_500 }, (_, i) => texts[(i * 7) % 300]!)]
     const bytes = encode(column(cells))
     expect((await pagesOf(bytes))[1]!['encodings']).toContain('RLE_DICTIONARY')
     expect((await readRows(bytes)).map(row => row['f'])).toEqual(cells)
@@ -216,7 +235,10 @@ describe('statistics', () => {
   test('bounds are exact for 64-bit integers, booleans and short text', () => {
     expect(boundsOf([2n ** 63n - 1n, null, -(2n ** 63n) + 1n])).toMatchObject({ min: -(2n ** 63n) + 1n, max: 2n ** 63n - 1n, nulls: 1 })
     expect(boundsOf([2n ** 53n + 1n, 2n ** 53n + 3n])).toMatchObject({ min: 2n ** 53n + 1n, max: 2n ** 53n + 3n, nulls: 0 })
+    const high = 2n ** 62n
+    expect(boundsOf([high + 5n, high + 2n ** 31n + 5n, -high + 2n ** 31n, -high])).toMatchObject({ min: -high, max: high + 2n ** 31n + 5n })
     expect(boundsOf([true, null])).toMatchObject({ min: true, max: true, nulls: 1 })
+    expect(boundsOf(['prefix b', 'prefix a', 'prefix c', 'prefix b'])).toMatchObject({ min: 'prefix a', max: 'prefix c' })
     expect(boundsOf([true, false])).toMatchObject({ min: false, max: true })
     expect(boundsOf(['b', 'a\u0000', 'a', 'abc', 'é', ''])).toMatchObject({ min: '', max: 'é', minExact: true, maxExact: true })
   })

@@ -34,7 +34,7 @@ export async function understand(ports: Ports, settings: Settings, session: SqlS
   const listings = new Map<string, StreamListing>()
   for (const [i, name] of names.entries()) {
     const listing = found[i]
-    if (listing == null || listing.item.state !== 'live') throw await unknown(ports, query, name)
+    if (listing == null || listing.item.state !== 'live') throw await unknown(ports, query, name, sql)
     listings.set(keyOf(name), listing)
   }
   const streams = new Map<string, StreamTable>([...listings].map(([key, { item, schema }]) =>
@@ -42,7 +42,7 @@ export async function understand(ports: Ports, settings: Settings, session: SqlS
   const rewritten = await rewriteSelect(session, ast, {
     defaultType: query.defaultType, streams, startTime: query.startTime, endTime: query.endTime,
     histogramIntervalSeconds: query.histogramIntervalSeconds, from: query.from, size: query.size,
-  })
+  }, sql)
   return { sql, rewritten, listings: rewritten.tables.map((table) => listings.get(keyOf(table))!) }
 }
 
@@ -55,8 +55,8 @@ function distinctNames(uses: readonly TableUse[], defaultType: StreamType): Stre
   return [...names.values()]
 }
 
-async function unknown(ports: Ports, query: Query, name: StreamName): Promise<EngineError> {
+async function unknown(ports: Ports, query: Query, name: StreamName, sql: string): Promise<EngineError> {
   const streams = await ports.catalog.streams(query.org)
   const known = streams.filter((s) => s.type === name.type && s.state === 'live').map((s) => s.name)
-  return unknownStream(name.name, known)
+  return unknownStream(name.name, known, sql)
 }

@@ -94,11 +94,6 @@ export class TextColumn {
     return true
   }
 
-  /** the bytes of an entry */
-  length(entry: number): number {
-    return this.offsets[entry + 1]! - this.offsets[entry]!
-  }
-
   /** appends an entry without looking for an equal one */
   push(s: Source, from: number, to: number): number {
     const entry = this.entries++

@@ -59,12 +59,10 @@ export class Cursor {
     return this.bytes.subarray(from, this.at)
   }
 
-  /** type and length of a list; every item takes a byte or more */
+  /** type and length of a list; a length that lies meets the end, since every item takes a byte or more */
   listHead(): { readonly type: number; readonly length: number } {
     const head = this.byte()
-    const length = head >> 4 === 15 ? this.varint() : head >> 4
-    if (length > this.bytes.length - this.at) throw damaged()
-    return { type: head & 15, length }
+    return { type: head & 15, length: head >> 4 === 15 ? this.varint() : head >> 4 }
   }
 
   /** reads a struct and notes its fields */

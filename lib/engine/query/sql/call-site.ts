@@ -21,6 +21,8 @@ export interface CallSite {
   readonly asTimestamp: boolean
   /** asks for a macro of macros.ts; returns the name to call */
   macro(name: string): string
+  /** told how many words a search has to find; throws when the statement has too many */
+  search(words: number): void
   /** told each histogram's interval, seconds */
   histogram(seconds: number): void
 }

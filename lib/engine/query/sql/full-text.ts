@@ -78,6 +78,7 @@ export function matchAll(c: Call): AstNode {
   if (words.length > WORDS_MAX) {
     throw new EngineError('argument_too_large', `${c.name}: the term has ${words.length} words; the most is ${WORDS_MAX}`, { code: 20001 })
   }
+  c.site.search(words.length)
   const fields = searchedFields(c)
   return words.length === 0 ? boolean(true) : never(all(words.map(word => holds(word, fields))))
 }
@@ -168,6 +169,7 @@ export function fuzzyMatch(c: Call): AstNode {
   }
   const macro = c.site.macro('fuzzy')
   const test = (field: AstNode): AstNode => call(macro, [field, text(term), integer(distance)])
+  c.site.search(1)
   if (!everywhere) return test(cast(c.args[0]!, 'VARCHAR'))
   return never(any(searchedFields(c).map(test)))
 }

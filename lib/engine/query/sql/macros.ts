@@ -1,5 +1,6 @@
 // Functions of ours that need lambdas or many steps are DuckDB macros, created before the statement
 // that uses them and under names of their own, so that no function of DuckDB is hidden.
+import { assert } from '../../../model/errors.ts'
 import { TOKEN_REGEX } from '../../store/tokens.ts'
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -31,15 +32,13 @@ const BODIES: Readonly<Record<string, string>> = {
   to_array_string: `(x) AS CAST(to_json(x) AS VARCHAR)`,
 }
 
-export type MacroName = string
-
 /** the name a macro goes by in DuckDB; check.ts refuses it in user SQL because no list has it */
 export const macroCall = (name: string): string => `nilometer_${name}`
 
 /** the statement that makes it */
 export function macroStatement(name: string): string {
   const body = BODIES[name]
-  if (body === undefined) throw new Error(`no macro ${name}`)
+  assert(body !== undefined, `there is no macro ${name}`)
   return `CREATE OR REPLACE MACRO ${macroCall(name)}${body}`
 }
 

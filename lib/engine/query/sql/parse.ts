@@ -5,7 +5,7 @@ import { DEFAULT_SETTINGS } from '../../settings.ts'
 import { EngineError } from '../../../model/errors.ts'
 import type { SqlSession } from '../../ports.ts'
 import { argumentsOf, cast, childOf, column, isCall, isNode, locationOf, listOf, parseLossless, text, textOf } from './ast.ts'
-import { indexOfByte, positionOfCharacter, where } from './position.ts'
+import { indexOfByte, positionOfCharacter, positionOfIndex, where } from './position.ts'
 import { hasSecondStatement } from './scan-text.ts'
 import type { Ast, AstNode, AstValue } from './contract.ts'
 
@@ -21,10 +21,15 @@ export async function parseSelect(session: SqlSession, sql: string, sqlBytesMax:
   // DuckDB's lexer ends at a NUL: what follows would silently not be part of the query
   const nul = sql.indexOf('\0')
   if (nul >= 0) {
-    throw invalid('the query holds a NUL character; write it as chr(0)', where(positionOfCharacter(sql, [...sql.slice(0, nul)].length)))
+    throw invalid('the query holds a NUL character; write it as chr(0)', where(positionOfIndex(sql, nul)))
   }
   const answer = await session.ask('SELECT json_serialize_sql($1::VARCHAR)', [sql])
-  const root = readTree(answer.rows[0]?.[0])
+  return treeOf(answer.rows[0]?.[0], sql)
+}
+
+/** a serialized statement as the tree that the rooms behind read */
+function treeOf(serialized: unknown, sql: string): Ast {
+  const root = readTree(serialized)
   if (root['error'] === true) throw refusal(root, sql)
   const statements = listOf(root, 'statements')
   if (statements.length === 0) throw invalid('the query is empty; give a SELECT')
@@ -33,12 +38,33 @@ export async function parseSelect(session: SqlSession, sql: string, sqlBytesMax:
   return { root }
 }
 
-/** the text of a tree, as DuckDB writes it */
+/** a tree as text, and the tree of that text */
+export interface Rendered {
+  readonly sql: string
+  readonly again: Ast
+}
+
+/** the texts of trees, as DuckDB writes them, each parsed once more; all in one question */
+export async function renderAndParse(session: SqlSession, asts: readonly Ast[]): Promise<readonly Rendered[]> {
+  const values = asts.map((_, i) => `(json_deserialize_sql($${i + 1}::VARCHAR))`).join(', ')
+  const { rows } = await session.ask(`SELECT t, json_serialize_sql(t) FROM (VALUES ${values}) AS v(t)`, asts.map(ast => JSON.stringify(ast.root, quotedRelation)))
+  return rows.map(([sql, serialized]) => {
+    if (typeof sql !== 'string') throw new EngineError('internal', 'the checked query could not be written back as text')
+    return { sql, again: treeOf(serialized, sql) }
+  })
+}
+
+/** the text of one tree */
 export async function renderAst(session: SqlSession, ast: Ast): Promise<string> {
-  const answer = await session.ask('SELECT json_deserialize_sql($1::VARCHAR)', [JSON.stringify(ast.root)])
-  const sql = answer.rows[0]?.[0]
-  if (typeof sql !== 'string') throw new EngineError('internal', 'the checked query could not be written back as text')
-  return sql
+  return (await renderAndParse(session, [ast]))[0]!.sql
+}
+
+/**
+ * DuckDB 1.5 writes the table of `"a b".*` without quotes, which would let a name become SQL; so it
+ * gets the name with its quotes. Whoever runs the text compares it with the tree (written.ts).
+ */
+function quotedRelation(key: string, value: unknown): unknown {
+  return key === 'relation_name' && typeof value === 'string' && value !== '' ? `"${value.replaceAll('"', '""')}"` : value
 }
 
 function readTree(cell: unknown): AstNode {
@@ -61,6 +87,7 @@ function refusal(root: AstNode, sql: string): EngineError {
   if (/max expression depth|memory exhausted/i.test(message)) {
     return new EngineError('too_complex', 'the query is nested too deeply', { code: SQL_INVALID })
   }
+  if (/serializ/i.test(message)) return invalid('this form of SQL is not supported')
   const at = textOf(root, 'position')
   const position = at === '' ? null : positionOfCharacter(sql, Number(at))
   const hint = /at or near "(?:default|user|order|group|table|index|column|end|all|limit)"/i.test(message)

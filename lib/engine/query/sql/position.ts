@@ -37,7 +37,9 @@ export function positionOfByte(sql: string, bytes: number): Position {
 
 /** the position of an index of the JS string (UTF-16 units) */
 export function positionOfIndex(sql: string, index: number): Position {
-  return positionOfCharacter(sql, [...sql.slice(0, index)].length)
+  let characters = 0
+  for (const _ of sql.slice(0, index)) characters++
+  return positionOfCharacter(sql, characters)
 }
 
 /** the index in the JS string of a UTF-8 byte offset */

@@ -5,20 +5,24 @@ import { EngineError } from '../../../model/errors.ts'
 import { STREAM_TYPES } from '../../../model/stream.ts'
 import type { SqlSession } from '../../ports.ts'
 import { WINDOWS } from './allow.ts'
-import { argumentsOf, childOf, cloneValue, columnName, constantNumber, constantText, flattened, isCall, isColumn, isNode, listOf, locationOf, nodesOf, queryOf, text, textOf } from './ast.ts'
+import { argumentsOf, childOf, cloneValue, columnName, constantText, flattened, isCall, isColumn, isNode, listOf, locationOf, nodesOf, queryOf, text, textOf } from './ast.ts'
 import { badArgument } from './call-site.ts'
 import type { CallSite, Source } from './call-site.ts'
 import { patternArgument } from './bounds.ts'
 import { functionNamed } from './functions.ts'
 import type { SqlFunction } from './functions.ts'
+import { labelled } from './label.ts'
 import { macroCall, macroStatement } from './macros.ts'
 import { isPlain, orderOf, someNode, unpaged, withDefaultOrder, withPaging } from './paging.ts'
-import { parseSelect, renderAst } from './parse.ts'
 import { positionOfByte, where } from './position.ts'
 import { namedGroupsForRe2 } from './regex-bound.ts'
 import { eachStream, isCte, scopeOf, streamKey, unknownStream, useOf } from './tables.ts'
 import type { Scope } from './tables.ts'
+import { written } from './written.ts'
 import type { Ast, AstNode, AstValue, RewriteContext, Rewritten, StreamTable } from './contract.ts'
+
+/** words of all match_all of one statement: each is a page of SQL and some ms of compiling */
+const SEARCH_WORDS_MAX = 200
 
 /** what one rewriting gathers */
 interface Work {
@@ -31,6 +35,7 @@ interface Work {
   readonly timestamps: ReadonlySet<AstNode>
   readonly macros: Set<string>
   histogramSeconds: number | null
+  searchWords: number
 }
 
 /** where in the tree a value stands */
@@ -53,10 +58,10 @@ export async function rewriteSelect(session: SqlSession, ast: Ast, context: Rewr
   const plain = isPlain(query, source)
   const ordered = plain && source !== null ? withDefaultOrder(query, source) : query
   const { query: paged, skip } = withPaging(ordered, context)
-  const body = await written(session, ast, paged)
+  const [body, counted] = await written(session, ast, [paged, unpaged(query)])
   return {
-    sql: skip > 0 ? `SELECT * FROM (${body}) AS page OFFSET ${skip}` : body,
-    countSql: `SELECT count(*) AS total FROM (${await written(session, ast, unpaged(query))}) AS counted`,
+    sql: skip > 0 ? `SELECT * FROM (${body!}) AS page OFFSET ${skip}` : body!,
+    countSql: `SELECT count(*) AS total FROM (${counted!}) AS counted`,
     setup: [...work.macros].map(macroStatement),
     tables: work.tables,
     plain,
@@ -76,35 +81,7 @@ function begin(ast: Ast, context: RewriteContext, sql: string): Work {
     tables.set(key, table)
     if (use.type !== null && textOf(node, 'alias') === '') qualified.add(`${use.type}.${use.name}`)
   })
-  return { sql, context, tables: [...tables.values()], qualified, timestamps: timestampsOf(queryOf(ast)), macros: new Set(), histogramSeconds: null }
-}
-
-/** writes one query node as text and proves that the text says the same */
-async function written(session: SqlSession, ast: Ast, query: AstNode): Promise<string> {
-  const statement = nodesOf(ast.root, 'statements')[0] ?? {}
-  const whole: Ast = { root: { ...ast.root, statements: [{ ...statement, node: query }] } }
-  const sql = await renderAst(session, whole)
-  const again = await parseSelect(session, sql, Infinity)
-  if (comparable(queryOf(again)) !== comparable(query)) {
-    throw new EngineError('invalid_query', 'this form of SQL is not supported: it cannot be written back exactly', { code: 20001 })
-  }
-  return sql
-}
-
-/** a tree without the places of its nodes: equal texts, equal meaning */
-export function comparable(value: AstValue): string {
-  return JSON.stringify(bareValues(value), (key, v: unknown) => (key === 'query_location' ? undefined : v))
-}
-
-/** VALUES is written as a sub-query around itself, one deeper each time: those wrappings are taken off */
-function bareValues(value: AstValue): AstValue {
-  if (Array.isArray(value)) return value.map(bareValues)
-  if (!isNode(value)) return value
-  const copy: AstNode = {}
-  for (const [key, child] of Object.entries(value)) copy[key] = bareValues(child)
-  if (copy['type'] !== 'SUBQUERY' || textOf(copy, 'alias') !== 'valueslist') return copy
-  const inner = childOf(childOf(childOf(copy, 'subquery') ?? {}, 'node') ?? {}, 'from_table')
-  return inner?.['type'] === 'EXPRESSION_LIST' ? inner : copy
+  return { sql, context, tables: [...tables.values()], qualified, timestamps: timestampsOf(queryOf(ast)), macros: new Set(), histogramSeconds: null, searchWords: 0 }
 }
 
 /**
@@ -207,6 +184,12 @@ function rewriteCall(original: AstNode, node: AstNode, source: Source | null, wo
       work.macros.add(macro)
       return macroCall(macro)
     },
+    search: words => {
+      work.searchWords += words
+      if (work.searchWords > SEARCH_WORDS_MAX) {
+        throw new EngineError('too_complex', `the query searches for more than ${SEARCH_WORDS_MAX} words`, { code: 20001 })
+      }
+    },
     histogram: seconds => {
       work.histogramSeconds ??= seconds
     },
@@ -228,28 +211,4 @@ function checkArity(own: SqlFunction, node: AstNode): void {
   const n = argumentsOf(node).length
   if (n >= min && n <= max) return
   throw new EngineError('unknown_function', `${own.name} was given ${n} arguments; it is written ${own.usage}`, { code: 20005 })
-}
-
-/** a name for a list item that would otherwise be called by its written-out form */
-function labelled(item: AstNode, original: AstNode): AstNode {
-  if (textOf(item, 'alias') !== '' || isColumn(item)) return item
-  const isOurs = (node: AstNode): boolean => isCall(node) && functionNamed(textOf(node, 'function_name')) !== null
-  const isCount = (node: AstNode): boolean => isCall(node) && node['function_name'] === 'count_star'
-  return isCount(item) || someNode(original, isOurs) ? { ...item, alias: labelOf(original) } : item
-}
-
-const LABEL_MAX = 100
-
-function labelOf(node: AstNode): string {
-  if (isColumn(node)) return columnName(node)
-  const constant = constantText(node)
-  if (constant !== null) return `'${constant}'`.slice(0, LABEL_MAX)
-  const number = constantNumber(node)
-  if (number !== null) return String(number)
-  if (!isCall(node)) return textOf(node, 'class').toLowerCase()
-  const name = textOf(node, 'function_name')
-  if (name === 'count_star') return 'count(*)'
-  const args = argumentsOf(node).map(labelOf)
-  const label = node['is_operator'] === true && args.length === 2 ? args.join(` ${name} `) : `${name}(${args.join(', ')})`
-  return label.slice(0, LABEL_MAX)
 }

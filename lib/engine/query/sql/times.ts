@@ -46,7 +46,7 @@ export function fixedOffsetMinutes(zone: string): number | null {
 /** @throws EngineError invalid_query when nobody knows the zone */
 export function checkZone(name: string, zone: string, code?: number): void {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
+    Intl.DateTimeFormat('en', { timeZone: zone })
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw badArgument(name, `the time zone ${JSON.stringify(zone.slice(0, 100))} is not known; give a name such as Europe/Paris or an offset such as +02:00`, code)
@@ -83,8 +83,9 @@ export const castToTimestamp = (c: Call): AstNode => timestampOf(c.args[0]!, c.s
 /** seconds since 1970 */
 export const toUnixTime = (c: Call): AstNode => operator('//', microsOf(c.args[0]!, c.site), integer(1_000_000))
 
+/** through DOUBLE, which holds microseconds of this century exactly, because INTEGER would overflow */
 export const fromUnixTime = (c: Call): AstNode =>
-  call('make_timestamp', [cast(operator('*', c.args[0]!, integer(1_000_000)), 'BIGINT')])
+  call('make_timestamp', [cast(operator('*', cast(c.args[0]!, 'DOUBLE'), integer(1_000_000)), 'BIGINT')])
 
 /** date_bin(interval, time[, origin]) */
 export function dateBin(c: Call): AstNode {
