@@ -2,7 +2,7 @@
 // first one linger so that others may join it, writes the batch, and answers the queue. What the
 // event loop tells it: messages came in, somebody asks for a flush, stop.
 import { parentPort, workerData } from 'node:worker_threads'
-import { assert, asEngineError } from '../lib/model/errors.ts'
+import { assert, asEngineError, ERROR_KINDS, type EngineError } from '../lib/model/errors.ts'
 import { newWriterState, writeBatch, type WriterState } from '../lib/engine/ingest/write.ts'
 import type { DeliveredMessage, Ports, Queue, Sql } from '../lib/engine/ports.ts'
 import type { Settings } from '../lib/engine/settings.ts'
@@ -33,6 +33,12 @@ const VISIBILITY_MS = 120_000
 /** messages that waited for a retry come back by themselves: looked for this often */
 const IDLE_POLL_MS = 500
 const RETRY_DELAY_MS = 1_000
+/**
+ * Deliveries that ended in silence before a message is a dead letter. More than a queue in the cloud
+ * allows, because here whatever ends the process (a restart, the OOM killer, a person) ends the
+ * delivery too, and no acknowledged row may leave the queue for that.
+ */
+const SILENT_DELIVERIES_MAX = 20
 
 /** what the loop waits for, and what wakes it */
 class Inbox {
@@ -76,7 +82,7 @@ async function openPorts(data: WriterThreadData): Promise<{ ports: Ports; delive
     ids: createIds(systemClock),
     telemetry: relayTelemetry((event) => post({ kind: 'telemetry', event })),
   }
-  return { ports, delivery: openDelivery(db, { clock: systemClock }) }
+  return { ports, delivery: openDelivery(db, { clock: systemClock, receivesMax: SILENT_DELIVERIES_MAX }) }
 }
 
 const post = (message: FromWriter): void => parentPort!.postMessage(message)
@@ -129,14 +135,21 @@ async function writeWaiting(ports: Ports, settings: Settings, state: WriterState
     if (messages.length === 0) return 0
     const outcome = await writeBatch(ports, settings, state, messages)
     await delivery.done(outcome.done)
-    for (const { bid, error } of outcome.retry) await delivery.retry([bid], RETRY_DELAY_MS, error.message)
+    for (const { bid, error } of outcome.retry) await giveBack(delivery, [bid], error)
     for (const { bid, reason } of outcome.park) await delivery.park([bid], reason)
   } catch (thrown) {
     const error = asEngineError(thrown)
     ports.telemetry.log('error', 'a batch could not be written', { messages: messages.length, slug: error.slug, reason: String(error.detail.cause ?? error.message) })
-    if (messages.length > 0) await delivery.retry(messages.map((m) => m.bid), RETRY_DELAY_MS, error.message).catch(() => undefined)
+    // Should this fail too, they come back when their time is over.
+    if (messages.length > 0) await giveBack(delivery, messages.map((m) => m.bid), error).catch(() => undefined)
   }
   return messages.length
+}
+
+/** what cannot be done now is tried for ever; what is wrong with a message counts against it */
+function giveBack(delivery: Delivery, bids: readonly string[], error: EngineError): Promise<void> {
+  if (ERROR_KINDS[error.kind].onQueue === 'redeliver') return delivery.release(bids, RETRY_DELAY_MS)
+  return delivery.retry(bids, RETRY_DELAY_MS, error.message)
 }
 
 run(workerData as WriterThreadData).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 // The catalog of embedded mode on SQLite: file lists, claims, streams, schemas, documents. A commit
-// is one `BEGIN IMMEDIATE .. COMMIT` that also takes the claimed messages out of the queue, so the
-// rows become visible and the message goes in the same instant. A listing is one read transaction.
+// is one `BEGIN IMMEDIATE .. COMMIT` that also takes messages whose rows it makes visible out of the
+// queue, so the rows come and the message goes in the same instant. A listing is one read transaction.
 import type { DatabaseSync } from 'node:sqlite'
 import type {
   Catalog, Change, Clock, CommitOutcome, Document, Holder, ListRange, RememberedRequest,
@@ -20,6 +20,9 @@ import type { Item, ItemKey, ItemTable } from './item-table.ts'
 const CHANGES_MAX = 100
 /** expired items removed beside each commit: more than a commit adds, so they never pile up */
 const PURGED_PER_COMMIT = 2 * CHANGES_MAX
+
+/** the `fid` of a claim whose rows are in the quarantine (Change) */
+const QUARANTINE = 'quarantine'
 
 /** what the value of each kind of item looks like at rest */
 interface ClaimValue { readonly fid: string }
@@ -48,7 +51,9 @@ export function openCatalog(db: DatabaseSync, clock: Clock): Catalog {
           items.put(key, change.entry)
         } else {
           items.put(key, { fid: change.fid } satisfies ClaimValue, change.expiresAt)
-          dequeue.run(change.bid, org)
+          // A claim for the quarantine comes before its object: until that is there the queue keeps
+          // the message, or a crash between the two would leave it nowhere.
+          if (change.fid !== QUARANTINE) dequeue.run(change.bid, org)
         }
       })
       return { kind: 'committed' }

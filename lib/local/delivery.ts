@@ -48,6 +48,8 @@ export interface Delivery {
   done(bids: readonly string[]): Promise<void>
   /** come again after the delay, or into the dead letters when that was the last delivery */
   retry(bids: readonly string[], delayMs: number, reason: string): Promise<void>
+  /** come again after the delay; what stood in the way was not theirs (a full disk, a lock), so it does not count */
+  release(bids: readonly string[], delayMs: number): Promise<void>
   /** into the dead letters at once: no delivery will ever succeed */
   park(bids: readonly string[], reason: string): Promise<void>
   depth(): Promise<QueueDepth>
@@ -155,6 +157,9 @@ export function openDelivery(db: DatabaseSync, { clock, receivesMax = 5 }: Deliv
       for (const bid of bids) sql.remove.run(bid)
     }),
     retry: async (bids, delayMs, reason) => retry(bids, delayMs, reason),
+    release: async (bids, delayMs) => inTransaction(db, 'write', () => {
+      for (const bid of bids) sql.release.run(clock.now() + delayMs * MICROS_PER_MS, bid)
+    }),
     park: async (bids, reason) => inTransaction(db, 'write', () => {
       for (const bid of bids) bury(bid, clock.now(), reason)
     }),
@@ -174,6 +179,7 @@ function prepareStatements(db: DatabaseSync) {
     receives: db.prepare('SELECT receives FROM queue WHERE bid = ?'),
     reclaim: db.prepare('UPDATE queue SET visible_at = ?1 WHERE visible_at > ?1'),
     show: db.prepare('UPDATE queue SET visible_at = ? WHERE bid = ?'),
+    release: db.prepare('UPDATE queue SET visible_at = ?, receives = receives - 1 WHERE bid = ? AND receives > 0'),
     remove: db.prepare('DELETE FROM queue WHERE bid = ?'),
     bury: db.prepare(`INSERT OR REPLACE INTO dead(bid, org, sent_at, died_at, receives, reason, body)
       SELECT bid, org, sent_at, ?, receives, ?, body FROM queue WHERE bid = ?`),

@@ -180,6 +180,18 @@ export function queueSuite(name: string, make: () => Promise<QueueUnderTest>): v
       expect((await under.delivery.depth()).messages).toBe(0)
     })
 
+    test('a message that is released comes again with its neighbours, however often', async () => {
+      const under = await make()
+      await sendAll(under, ['B1', 'B2'])
+      for (let times = 0; times < 12; times += 1) {
+        expect(await under.delivery.receive(LIMITS)).toMatchObject([{ bid: 'B1', receives: 1 }, { bid: 'B2', receives: 1 }])
+        await under.delivery.release(['B1', 'B2'], 1_000)
+        expect(await under.delivery.receive(LIMITS)).toEqual([])
+        under.advance(1_000)
+      }
+      expect(await under.delivery.deadLetters(10)).toEqual([])
+    })
+
     test('a message whose receivers die in silence is dead after five deliveries, and holds up nobody', async () => {
       const under = await make()
       await sendAll(under, ['B1'])

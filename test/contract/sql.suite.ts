@@ -114,7 +114,7 @@ export function sqlSuite(name: string, make: () => Promise<SqlUnderTest>): void 
     test('what DuckDB refuses is invalid_query with its words and without our paths', () => using(async (session) => {
       const path = await session.writeFile('p.parquet', [await parquetOf(`SELECT 'x' AS body`)])
       await session.prepare([`CREATE VIEW s AS SELECT * FROM read_parquet('${path}')`])
-      for (const sql of ['SELEC 1', 'SELECT nope FROM s', 'SELECT body::INTEGER FROM s', `SELECT * FROM 'missing.parquet'`, `SELECT * FROM '${session.dir}/none.parquet'`]) {
+      for (const sql of ['SELEC 1', 'SELECT nope FROM s', 'SELECT body::INTEGER FROM s', `SELECT * FROM 'missing.parquet'`, `SELECT * FROM '${session.dir}/none.parquet'`, `SELECT * FROM '${session.dir}/none.txt'`, `SELECT '${session.dir}'::INTEGER`]) {
         const error = await errorOf(session.rows(sql, BOUNDS))
         expect(['invalid_query', 'file_unreadable']).toContain(error.slug)
         expect(JSON.stringify([error.message, error.detail.detail])).not.toContain(session.dir)
