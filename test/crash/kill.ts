@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ask, readFolder } from '../support/independent-reader.ts'
-import { AUTHORIZATION, flush, freePort, startServer, treeRssBytes, type ServerProcess } from '../support/server-process.ts'
+import { flush, freePort, startServer, treeRssBytes, type ServerProcess } from '../support/server-process.ts'
 
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' }, rows: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' }, keep: { type: 'boolean', default: false } } })
 const KILLS = Number(values.kills)
@@ -33,6 +33,9 @@ const dataDir = mkdtempSync(join(tmpdir(), 'nilometer-kill-'))
 const port = await freePort()
 const url = `http://127.0.0.1:${port}`
 let server: ServerProcess = await startServer({ dataDir, port })
+/** agents use tokens: a password would cost an argon2 after each start */
+const token = /o2oi_\w+/.exec(server.output())?.[0]
+if (token === undefined) throw new Error(`the server printed no token:\n${server.output()}`)
 let kills = 0
 let acknowledged = 0
 let retries = 0
@@ -52,7 +55,7 @@ async function post(first: number, count: number): Promise<void> {
   for (;;) {
     try {
       const response = await fetch(`${url}/api/default/kill/_json`, {
-        method: 'POST', body, headers: { Authorization: AUTHORIZATION, 'Content-Type': 'application/json', 'Idempotency-Key': `rows-${first}` },
+        method: 'POST', body, headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'Idempotency-Key': `rows-${first}` },
         signal: AbortSignal.timeout(20_000),
       })
       const text = await response.text()

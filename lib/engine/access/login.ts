@@ -43,6 +43,8 @@ const refuse = (): EngineError =>
 /** @param secret per-process random key, 32 bytes; it never leaves memory */
 export async function createAuthenticator(catalog: Catalog, clock: Clock, secret: Uint8Array): Promise<Authenticator> {
   const remembered = new Map<string, Remembered>()
+  // Requests that come together with one credential wait for one verification.
+  const underWay = new Map<string, Promise<Principal>>()
   const dummy = await hashPassword(secret, secret.subarray(0, 16))
   let hashes = 0
 
@@ -87,7 +89,12 @@ export async function createAuthenticator(catalog: Catalog, clock: Clock, secret
       const now = clock.monotonicMs()
       const known = remembered.get(key)
       if (known !== undefined && now < known.until) return known.principal
-      const principal = await verify(authorization)
+      let verifying = underWay.get(key)
+      if (verifying === undefined) {
+        verifying = verify(authorization).finally(() => underWay.delete(key))
+        underWay.set(key, verifying)
+      }
+      const principal = await verifying
       remembered.delete(key)
       if (remembered.size >= REMEMBER_MAX) remembered.delete(remembered.keys().next().value!)
       remembered.set(key, { principal, until: now + REMEMBER_MS })
