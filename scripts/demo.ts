@@ -1,7 +1,6 @@
 // A small shop that writes logs: five services, twenty lines a second, requests that carry one trace
 // id through all of them, now and then a failing payment. It sends OTLP like any client would, to the
 // server of this data folder, with a token of its own that ends with it. `npm run demo -- --help`.
-import '../server/node-version.ts'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { PLATFORM } from '../lib/engine/access/login.ts'
