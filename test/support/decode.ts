@@ -1,4 +1,5 @@
 // What decoders made, as plain rows, and the context they judge by: shared by the decoders' tests.
+import { isUtf8 } from 'node:buffer'
 import type { DecodeContext, Verdict } from '../../lib/engine/ingest/decode/contract.ts'
 import { check, decode } from '../../lib/engine/ingest/decode/index.ts'
 import { DEFAULT_SETTINGS } from '../../lib/engine/settings.ts'
@@ -29,7 +30,10 @@ export function valueOf(field: FieldColumns, row: number): Value | undefined {
   const { text, ints, doubles, bools } = field
   if (text?.has(row) === true) {
     const entry = text.index[row]!
-    found.push(text.arena.toString('utf8', text.offsets[entry]!, text.offsets[entry + 1]!))
+    const bytes = text.arena.subarray(text.offsets[entry]!, text.offsets[entry + 1]!)
+    // One invalid value makes readers refuse a whole file.
+    if (!isUtf8(bytes)) throw new Error(`row ${row} of ${field.name} is not valid UTF-8`)
+    found.push(bytes.toString('utf8'))
   }
   if (ints?.has(row) === true) found.push((BigInt(ints.halves[row * 2 + 1]!) << 32n) | BigInt(ints.halves[row * 2]! >>> 0))
   if (doubles?.has(row) === true) found.push(doubles.values[row]!)

@@ -1,3 +1,4 @@
+// `_bulk` through both modes: actions, sources, items, and what is whose fault.
 import { describe, expect, test } from 'vitest'
 import { check } from '../../lib/engine/ingest/decode/index.ts'
 import type { DecodeContext } from '../../lib/engine/ingest/decode/contract.ts'
@@ -49,6 +50,10 @@ describe('a bulk body', () => {
     expect(rows.get('x')).toEqual([1n, 2n, 5n, 6n].map((a) => ({ _timestamp: NOW, a, _id: 'i' })))
     expect(rows.get('y')).toEqual([3n, 4n].map((a) => ({ _timestamp: NOW, a, _id: 'i' })))
     expect(verdict.items.map((i) => i.error === null)).toEqual([true, true, true, true, true, false, false, true])
+  })
+  test('does not take an action line for one that became like it when its escapes were undone', () => {
+    const { verdict } = run('{"index":{"_index":"x","_id":"\\u0069"}}\n{"a":1}\n{"index":{"_index":"x","_id":"iu0069"}}\n{"a":2}\n')
+    expect(verdict.items.map((i) => i.id)).toEqual(['i', 'iu0069'])
   })
   test('is refused whole for a line that should be an action and is not', () => {
     const bad = ['x', '1', '[]', 'null', '{}', '{"index":1}', '{"index":"x"}', '{"upsert":{}}', '{"INDEX":{}}', '{"index":{}', '{"index":{}} x', '{"index":{},"create":{}}', '{"index":{"_index":1}}',

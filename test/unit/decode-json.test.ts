@@ -1,3 +1,4 @@
+// `_json` and `_multi` through both modes: rules of bodies, records, values, names and times.
 import { describe, expect, test } from 'vitest'
 import { check } from '../../lib/engine/ingest/decode/index.ts'
 import type { DecodeContext } from '../../lib/engine/ingest/decode/contract.ts'
@@ -98,6 +99,8 @@ describe('values', () => {
     const texts = ['a', 'a', 'a\\', 'a\\', 'a\\"', 'a', 'a', '', '', 'a\n', 'a', 'ab', 'a', 'é', 'é', 'a\\', 'a', 'aaaaaaaaaa', 'aaaaaaaaaa', 'aaaaaaaaa']
     const rows = rowsIn(JSON.stringify(texts.map((s) => ({ s }))))
     expect(rows.map((r) => r['s'])).toEqual(texts)
+    const tricky = ['zz', 'a\\', 'a"b', 'a\\', 'a\\', 'a"', 'a', 'a"', 'a\\"', 'a\\']
+    expect(rowsIn(JSON.stringify(tricky.map((s) => ({ s })))).map((r) => r['s'])).toEqual(tricky)
     const escaped = `[${['a\\\\', 'a\\\\', 'a', '\\u0061', 'a', 'a\\"', 'a\\"'].map((t) => `{"s":"${t}"}`).join(',')}]`
     expect(rowsIn(escaped).map((r) => r['s'])).toEqual((JSON.parse(escaped) as Row[]).map((r) => r['s']))
   })
@@ -167,6 +170,12 @@ describe('a record is rejected', () => {
     expect(slug(`{"${'é'.repeat(129)}":1}`)).toBe('field_name')
     expect(slug('{"a":[{"":1}]}')).toBeUndefined()
   })
+  test('and all of it is still read, whatever follows the fault', () => {
+    const outcome = run('[{"a":{"x":1}},{"":1,"a":{"y":1,"z":2,"x":{"n":[1]}},"b":2,"c":{}},{"a":{"y":1}}]')
+    expect(refusals(outcome)).toEqual([[1, 'field_name']])
+    expect(outcome.rows.get('default')).toEqual([{ _timestamp: NOW, a_x: 1n }, { _timestamp: NOW, a_y: 1n }])
+    expect(refusedAs('[{"":1,"a":{"y":1,"z":}}]')).toBe('malformed')
+  })
   test('for too many fields, its time not counted', () => {
     const record = (n: number): string => `{"_timestamp":0,${Array.from({ length: n }, (_, i) => `"f${i}":1`).join()}}`
     expect(slug(record(1_000))).toBeUndefined()
@@ -183,6 +192,16 @@ describe('a record is rejected', () => {
     const record = (from: number, n: number): string => `{${Array.from({ length: n }, (_, i) => `"f${from + i}":1`).join()}}`
     const outcome = run(`[${record(0, 990)},${record(1_000, 999)},${record(2_000, 999)},${record(3_000, 999)},${record(4_000, 999)},${record(5_000, 100)},${record(6_000, 14)},{"f0":1}]`)
     expect(refusals(outcome)).toEqual([[5, 'too_many_fields']])
+  })
+  test('for fields beyond those of a stream, without its own counting for the others', () => {
+    const record = (name: string, n: number): string => `{${Array.from({ length: n }, (_, i) => `"${name}${i}":1`).join()}}`
+    const base = ['a', 'b', 'c', 'd', 'e'].map((name) => record(name, 997)).join()
+    // 4,985 fields; 100 more are too many, and 15 of those still have their place.
+    const outcome = run(`[${base},${record('g', 100)},${record('g', 15)},{"h":1},${record('g', 15)},${record('a', 997)}]`)
+    expect(refusals(outcome)).toEqual([[5, 'too_many_fields'], [7, 'too_many_fields']])
+    // So many names of rejected records that the tree lets go of them, and of no other.
+    const many = Array.from({ length: 400 }, (_, i) => record(`x${i}_`, 20)).join()
+    expect(refusals(run(`[${base},${many},${record('a', 997)},${record('g', 15)},{"h":1}]`)).map(([i]) => i)).toEqual([...Array.from({ length: 400 }, (_, i) => i + 5), 407])
   })
   test('and the others are stored', () => {
     const outcome = run('[{"a":1},{"":1},{"a":2},{"_timestamp":"x"},{"a":3}]')

@@ -71,6 +71,9 @@ const CASES: readonly (readonly [string, string])[] = [
   ["'inf'::DOUBLE", '"Infinity"'],
   ["'-inf'::DOUBLE", '"-Infinity"'],
   [`'a"b\\c/é' || chr(10) || chr(1) || chr(0) || '😀'`, JSON.stringify('a"b\\c/é\n\u0001\u0000😀')],
+  // A U+FEFF is a character like any other, also where a byte order mark could stand.
+  [`chr(65279) || 'short'`, JSON.stringify('\ufeffshort')],
+  [`chr(65279) || 'longer than twelve bytes'`, JSON.stringify('\ufefflonger than twelve bytes')],
   [`'{"a":1}'::JSON`, JSON.stringify('{"a":1}')],
   [`'b'::ENUM('a','b')`, '"b"'],
   [`DATE '2026-02-03'`, '"2026-02-03"'],
@@ -93,6 +96,7 @@ const GENERAL_ONLY: readonly (readonly [string, string])[] = [
   [`['nan'::DOUBLE, 0.5]`, '["NaN",0.5]'],
   [`{'a': 1, 'b"': ['x'], '__proto__': TIMESTAMP '2026-02-03 04:05:06'}`, String.raw`{"a":1,"b\"":["x"],"__proto__":"2026-02-03T04:05:06"}`],
   [`MAP {'k': 1.5, 'l': NULL}`, '{"k":1.5,"l":null}'],
+  [`{'k': [chr(65279)]}`, JSON.stringify({ k: ['\ufeff'] })],
   ['MAP {7: true}', '{"7":true}'],
   [`[1, 2]::INTEGER[2]`, '[1,2]'],
 ]

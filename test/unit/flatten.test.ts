@@ -1,3 +1,4 @@
+// Names and the key tree: cleaning, sharing, guessing, and what a hostile client can do to hashes.
 import { describe, expect, test } from 'vitest'
 import { cleanFieldName, KeyTree } from '../../lib/engine/ingest/flatten.ts'
 import type { KeyNode } from '../../lib/engine/ingest/flatten.ts'

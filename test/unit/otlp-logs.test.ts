@@ -204,6 +204,9 @@ describe.each(FORMATS)('OTLP logs in %s', (format) => {
     const { verdict, rows } = ingest(requestOf([...records, recordOf(kv('k0_0', 'again'))]), format)
     expect(slugs(verdict)).toEqual(['5 too_many_fields', '6 too_many_fields'])
     expect(rows).toHaveLength(6)
+    // What a rejected record names takes no room from others.
+    const old = { ...records[5]!, time: 1n }
+    expect(slugs(ingest(requestOf([...records.slice(0, 5), old, recordOf(...records[5]!.attributes!.slice(0, 499))]), format).verdict)).toEqual(['5 timestamp'])
   })
 
   test('a record or resource over the size limit is rejected, its neighbours are not', () => {
@@ -251,6 +254,15 @@ describe.each(FORMATS)('OTLP logs in %s', (format) => {
     expect(() => ingest(requestOf([{ body: nested(20, 'array') }]), format)).toThrow(refused('too_deep'))
     expect(() => ingest(requestOf([{}], [kv('a', nested(20, 'array'))]), format)).toThrow(refused('too_deep'))
     expect(() => ingest(requestOf([{}], [kv('a', nested(1_000, 'map'))]), format)).toThrow(refused('too_deep'))
+  })
+
+  test('a list or map counts as deep as its list and what stands in it, also when that is little', () => {
+    const tooDeep = (value: AnyValue, depthMax: number): void => void expect(() => ingest(requestOf([recordOf(kv('a', value))]), format, { depthMax })).toThrow(refused('too_deep'))
+    const fits = (value: AnyValue, depthMax: number): void => void expect(ingest(requestOf([recordOf(kv('a', value))]), format, { depthMax }).rows).toHaveLength(1)
+    for (const [value, depth] of [[int(1), 10], [array(), 12], [map(), 12], [array(none), 13], [map(kv('k', null)), 13], [map(kv('k', none)), 14]] as const) {
+      fits(value, depth)
+      tooDeep(value, depth - 1)
+    }
   })
 
   test('an empty request stores nothing and names no stream', () => {
@@ -333,6 +345,8 @@ describe('OTLP logs in protobuf only', () => {
     const both = Buffer.concat([anyValueBytes(map(kv('x', 'y'))), anyValueBytes(int(5))])
     const record = Buffer.concat([field(5, anyValueBytes(text('first'))), field(5, both), field(3, Buffer.from('A')), field(3, Buffer.from('B'))])
     expect(ingestBody(inRecord(record), 'protobuf').rows[0]!.fields).toEqual({ body: '5', severity: 'B' })
+    const pair = Buffer.concat([field(1, Buffer.from('k')), field(2, anyValueBytes(text('first'))), field(2, anyValueBytes(int(5)))])
+    expect(ingestBody(inRecord(field(6, pair)), 'protobuf').rows[0]!.fields).toEqual({ k: 5n })
   })
 
   test('what is malformed at any level refuses the whole request', () => {
@@ -432,9 +446,24 @@ describe('OTLP logs in JSON only', () => {
     expect(slugs(ingestBody(late(''), 'json').verdict)).toEqual(['0 field_name'])
   })
 
+  test('a key is taken as the expected one only where JSON writes it without escapes', () => {
+    const good = '{"attributes":[{"key":"a\\"b","value":{"intValue":1}}]}'
+    expect(ingestBody(json(`${good},${good}`), 'json').rows.map((r) => ({ ...r.fields }))).toEqual([{ a_b: 1n }, { a_b: 1n }])
+    malformed(`${good},{"attributes":[{"key":"a"b","value":{"intValue":1}}]}`)
+  })
+
+  test('a container without its list is as deep as with it', () => {
+    const deep = (value: string, depthMax: number): Outcome => ingestBody(json(`{"attributes":[{"key":"a","value":${value}}]}`), 'json', { depthMax })
+    for (const value of ['{"arrayValue":{}}', '{"kvlistValue":{}}']) {
+      expect(deep(value, 12).rows).toHaveLength(1)
+      expect(() => deep(value, 11)).toThrow(refused('too_deep'))
+    }
+  })
+
   test('many lists of records before a resource are read once each', () => {
-    const body = Buffer.from(`{"resourceLogs":[{${'"scopeLogs":[],'.repeat(200_000)}"resource":{}}]}`)
-    expect(ingestBody(body, 'json').verdict.records).toBe(0)
+    for (const last of ['"resource":{}', '"x":1']) {
+      expect(check(Buffer.from(`{"resourceLogs":[{${'"scopeLogs":[],'.repeat(100_000)}${last}}]}`), contextOf('json')).records).toBe(0)
+    }
   })
 
   test('a byte order mark is skipped; invalid UTF-8, UTF-16 and other JSON are refused', () => {

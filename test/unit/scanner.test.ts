@@ -1,3 +1,4 @@
+// The JSON scanner by itself: what is JSON and what is not, and what each token reads as.
 import { describe, expect, test } from 'vitest'
 import { DIGITS, DOUBLE, INT, Scanner } from '../../lib/engine/ingest/decode/scanner.ts'
 import { Source } from '../../lib/engine/store/columns.ts'

@@ -1,3 +1,4 @@
+// Every way a client may write a time, and many it may not.
 import { describe, expect, test } from 'vitest'
 import { readTimeNumber, readTimeText } from '../../lib/engine/ingest/timestamp.ts'
 

@@ -225,7 +225,7 @@ describe('a message that cannot be written', () => {
     const stream = ports.catalog.stream.bind(ports.catalog)
     ports.catalog.stream = (org, type, name) => (name === 'bad' ? Promise.reject(new EngineError('internal', 'a fault of ours')) : stream(org, type, name))
     const outcome = await write(ports, messages)
-    expect(outcome.done.sort()).toEqual([messages[0]!.bid, messages[2]!.bid])
+    expect(outcome.done.toSorted()).toEqual([messages[0]!.bid, messages[2]!.bid])
     expect(outcome.park).toEqual([{ bid: messages[1]!.bid, reason: 'a fault of ours' }])
   })
 
@@ -238,7 +238,7 @@ describe('a message that cannot be written', () => {
       return isBad ? Promise.reject(new EngineError('internal', 'a fault of ours')) : commit(org, token, changes)
     }
     const outcome = await write(ports, messages)
-    expect(outcome.done.sort()).toEqual([messages[0]!.bid, messages[2]!.bid])
+    expect(outcome.done.toSorted()).toEqual([messages[0]!.bid, messages[2]!.bid])
     expect(outcome.park).toEqual([{ bid: messages[1]!.bid, reason: 'a fault of ours' }])
   })
 

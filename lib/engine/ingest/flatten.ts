@@ -3,8 +3,8 @@
 // and all, with the bytes that come next, and no key is scanned. A node knows its clean, flattened
 // name and the column it feeds. Names are data, never properties: `__proto__` is a field like any other.
 import { RESERVED_FIELDS } from '../../model/schema.ts'
-import { hashRange, Source, TextColumn } from '../store/columns.ts'
-import type { FieldColumns, Table } from '../store/columns.ts'
+import { hashRange, TextColumn } from '../store/columns.ts'
+import type { FieldColumns, Source, Table } from '../store/columns.ts'
 
 /** what a key's value is: a field, the record's time, or the time when there is no `_timestamp` */
 export type KeyRole = 'field' | 'time' | 'time-fallback'
@@ -34,8 +34,9 @@ export class KeyNode {
   /** tells this node's children from other nodes' in the tree's one hash table */
   readonly salt: number
   readonly slot: FieldSlot
-  /** the key in quotes, in the tree's tokens; -1 when it needs escapes */
-  token = -1
+  /** where `,"key":` stands in the tree's tokens, and its length; -1 when JSON writes the key with an escape */
+  tokenAt = -1
+  tokenBytes = 0
   /** the two children last seen first: a guess */
   first: KeyNode | null = null
   first2: KeyNode | null = null
@@ -99,7 +100,9 @@ export class KeyTree {
   private readonly slots = new Map<string, FieldSlot>()
   private readonly rootSlot = new FieldSlot('')
   private keys!: TextColumn
-  private tokens!: TextColumn
+  private tokens: Buffer = Buffer.allocUnsafeSlow(4096)
+  private tokensView: DataView = new DataView(this.tokens.buffer)
+  private tokensUsed = 0
   private byHash!: Map<number, KeyNode>
   private nodes = 0
 
@@ -112,7 +115,7 @@ export class KeyTree {
 
   private plant(): void {
     this.keys = new TextColumn(0)
-    this.tokens = new TextColumn(0)
+    this.tokensUsed = 0
     this.byHash = new Map()
     this.nodes = 0
     this.root = new KeyNode(null, -1, '', 'field', null, this.rootSlot, 0)
@@ -127,26 +130,39 @@ export class KeyTree {
   }
 
   /**
-   * The child of `parent` that follows its child `before` (null: none yet) when it is one that was
-   * seen there and its key in quotes stands at `at`, below `end`; null: read the key and ask `child`.
+   * The child of `parent` that was seen behind its child `before` (null: seen first) and stands `at`
+   * again, below `end`, as compact JSON writes it: comma (but for the first), key in quotes, colon.
    */
   guess(parent: KeyNode, before: KeyNode | null, s: Source, at: number, end: number): KeyNode | null {
+    if (before === null) {
+      if (parent.first !== null && this.stands(parent.first, 1, 0, s, at, end)) return parent.first
+      return parent.first2 !== null && this.stands(parent.first2, 1, 0, s, at, end) ? parent.first2 : null
+    }
+    if (before.after !== null && this.stands(before.after, 0, 0, s, at, end)) return before.after
+    return before.after2 !== null && this.stands(before.after2, 0, 0, s, at, end) ? before.after2 : null
+  }
+
+  /** `guess` where white space stands between tokens: only the key in quotes is compared */
+  guessKey(parent: KeyNode, before: KeyNode | null, s: Source, at: number, end: number): KeyNode | null {
     const one = before === null ? parent.first : before.after
-    if (one !== null && this.stands(one, s, at, end)) return one
+    if (one !== null && this.stands(one, 1, 1, s, at, end)) return one
     const two = before === null ? parent.first2 : before.after2
-    return two !== null && this.stands(two, s, at, end) ? two : null
+    return two !== null && this.stands(two, 1, 1, s, at, end) ? two : null
   }
 
-  private stands(node: KeyNode, s: Source, at: number, end: number): boolean {
-    const { token } = node
-    if (token < 0) return false
-    const to = at + this.tokens.length(token)
-    return to <= end && this.tokens.equals(token, s, at, to)
-  }
-
-  /** the bytes of a guessed key, quotes included */
-  tokenBytes(node: KeyNode): number {
-    return this.tokens.length(node.token)
+  /** compares a node's token, less bytes cut off its ends, with what stands `at` */
+  private stands(node: KeyNode, cutFront: number, cutBack: number, s: Source, at: number, end: number): boolean {
+    const n = node.tokenBytes - cutFront - cutBack
+    const to = at + n
+    if (node.tokenAt < 0 || to > end) return false
+    let q = node.tokenAt + cutFront
+    if (n < 4) return s.bytes[at] === this.tokens[q] && s.bytes[at + 1] === this.tokens[q + 1] && s.bytes[at + 2] === this.tokens[q + 2]
+    const { view } = s
+    const { tokensView } = this
+    const last = to - 4
+    if (view.getInt32(last, true) !== tokensView.getInt32(q + n - 4, true)) return false
+    for (let p = at; p < last; p += 4, q += 4) if (view.getInt32(p, true) !== tokensView.getInt32(q, true)) return false
+    return true
   }
 
   /** the child of `parent` whose key is [from, to), seen behind its child `before` */
@@ -189,20 +205,31 @@ export class KeyTree {
     const path = parent.level === 0 ? part : `${parent.path}_${part}`
     const role = parent.level > 0 || path !== '_timestamp' ? 'field' : s.bytes[from] === 0x5f ? 'time' : 'time-fallback'
     const node = new KeyNode(parent, entry, path, role, null, this.slot(path), salt)
-    node.token = this.token(s.bytes, from, to)
+    this.makeToken(node, s.bytes, from, to)
     return node
   }
 
-  /** the key in quotes as a new token, or -1 when JSON would write it with an escape */
-  private token(bytes: Buffer, from: number, to: number): number {
+  private makeToken(node: KeyNode, bytes: Buffer, from: number, to: number): void {
     for (let p = from; p < to; p++) {
       const c = bytes[p]!
-      if (c < 0x20 || c === 0x22 || c === 0x5c) return -1
+      if (c < 0x20 || c === 0x22 || c === 0x5c) return
     }
-    const quoted = Buffer.allocUnsafe(to - from + 2)
-    quoted[0] = quoted[quoted.length - 1] = 0x22
-    bytes.copy(quoted, 1, from, to)
-    return this.tokens.push(new Source(quoted), 0, quoted.length)
+    const at = this.tokensUsed
+    const end = at + to - from + 4
+    if (end > this.tokens.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(end, this.tokens.length * 2))
+      this.tokens.copy(grown)
+      this.tokens = grown
+      this.tokensView = new DataView(grown.buffer)
+    }
+    this.tokens[at] = 0x2c
+    this.tokens[at + 1] = 0x22
+    bytes.copy(this.tokens, at + 2, from, to)
+    this.tokens[end - 2] = 0x22
+    this.tokens[end - 1] = 0x3a
+    this.tokensUsed = end
+    node.tokenAt = at
+    node.tokenBytes = end - at
   }
 
   /** the slot of a clean name; names that are ours get the prefix `attr_` */

@@ -10,6 +10,7 @@ import type { BulkItem, DecodeContext, Verdict } from './contract.ts'
 import { RecordReader } from './json-record.ts'
 import { Judge } from './judge.ts'
 import type { Destination, Refusal } from './judge.ts'
+import { KEPT_CONTEXT } from './json.ts'
 import { isFaultOfLine, Lines, readLine, repairedUtf8 } from './multi.ts'
 import { CLOSE_OBJECT, END, NULL, OPEN_OBJECT, QUOTE, Scanner } from './scanner.ts'
 
@@ -48,12 +49,18 @@ class BulkWalk {
   private indexTo = 0
   private idFrom = -1
   private idTo = 0
+  private indexText: string | null = null
+  /** where the last action's record went, or why nowhere; null: to be found out */
+  private settled: Destination | Refusal | null = null
+  /** the last action line when nothing of it was changed; empty = none */
+  private lastFrom = 0
+  private lastTo = 0
 
   constructor(body: Uint8Array, judge: Judge, message: number) {
     this.judge = judge
     this.message = message
     this.source = new Source(repairedUtf8(body))
-    this.scanner = new Scanner(this.source, judge.context.depthMax)
+    this.scanner = new Scanner(this.source, judge.context.depthMax, 'the line')
     this.reader = new RecordReader(judge, this.scanner, message, true)
     this.lines = new Lines(this.source.bytes)
   }
@@ -81,6 +88,11 @@ class BulkWalk {
 
   /** @throws malformed: the line is no action, and so is the whole body none */
   private readAction(): void {
+    if (this.isLastAction()) return
+    const { from, to } = this.lines
+    this.lastFrom = from
+    // Undoing an escape changes the line: it cannot be compared with any more.
+    this.lastTo = this.source.bytes.subarray(from, to).includes(0x5c) ? from : to
     try {
       this.readActionLine()
     } catch (error) {
@@ -89,9 +101,19 @@ class BulkWalk {
     }
   }
 
+  /** Most senders repeat one action line: byte for byte the last one again, it means what that meant. */
+  private isLastAction(): boolean {
+    const { from, to } = this.lines
+    const { lastFrom } = this
+    const length = this.lastTo - lastFrom
+    if (length === 0 || to - from !== length) return false
+    const { bytes } = this.source
+    for (let i = 0; i < length; i++) if (bytes[from + i] !== bytes[lastFrom + i]) return false
+    return true
+  }
+
   private readActionLine(): void {
     const { scanner } = this
-    scanner.subject = 'the line'
     scanner.open(OPEN_OBJECT)
     if (!scanner.more(true)) scanner.fail('create, index, update or delete')
     scanner.key()
@@ -109,6 +131,8 @@ class BulkWalk {
     const { scanner, source } = this
     this.indexFrom = -1
     this.idFrom = -1
+    this.settled = null
+    this.indexText = null
     scanner.open(OPEN_OBJECT)
     for (let first = true; scanner.more(first); first = false) {
       scanner.key()
@@ -156,7 +180,12 @@ class BulkWalk {
     return readLine(scanner, judge, this.reader, target, this.idFrom, this.idTo)
   }
 
+  /** where the action's record goes, or why nowhere */
   private target(): Destination | Refusal {
+    return (this.settled ??= this.findTarget())
+  }
+
+  private findTarget(): Destination | Refusal {
     const { stream } = this.judge.context
     if (this.indexFrom < 0) {
       if (stream !== null) return this.judge.destination(stream)
@@ -204,15 +233,14 @@ class BulkWalk {
       return refuse(error.slug, error.message)
     }
     if (from < 0) return refuse('malformed', 'the update has no doc: give the fields as an object under doc')
+    // Its depth, counted from the line's root, has just been checked.
     scanner.reset(from, to)
-    // It was inside one object, and depth counts from the line's root.
-    scanner.depth = 1
     return null
   }
 
   private item(refusal: Refusal | null): void {
     const { bytes } = this.source
-    const index = this.indexFrom < 0 ? this.judge.context.stream ?? '' : bytes.toString('utf8', this.indexFrom, this.indexTo)
+    const index = (this.indexText ??= this.indexFrom < 0 ? this.judge.context.stream ?? '' : bytes.toString('utf8', this.indexFrom, this.indexTo))
     const id = this.idFrom < 0 ? null : bytes.toString('utf8', this.idFrom, this.idTo)
     this.judge.verdict.items.push({ action: this.action, index, id, error: refusal })
   }
@@ -222,6 +250,12 @@ function isAction(name: string): name is BulkItem['action'] {
   return ACTIONS.has(name)
 }
 
-function isText(source: Source, from: number, to: number, text: string): boolean {
-  return to - from === text.length && source.bytes.toString('latin1', from, to) === text
+function isText({ bytes }: Source, from: number, to: number, text: string): boolean {
+  if (to - from !== text.length) return false
+  for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text.charCodeAt(i)) return false
+  return true
 }
+
+/** never let go, for the reason `KEPT_READERS` gives */
+export const KEPT_WALK: BulkWalk = new BulkWalk(Buffer.from('{"index":{"_index":"x","_id":"y"}}\n{"a":"x"}\n'), new Judge(KEPT_CONTEXT, null, []), 0)
+KEPT_WALK.run()

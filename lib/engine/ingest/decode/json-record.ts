@@ -1,6 +1,7 @@
 // One JSON object to one row: the traversal both modes share. Checking, it reads keys, times and
 // structure and keeps nothing; decoding, it also puts each value into its column. A refusal is found
 // at the record's end, so the whole of it is always walked and the next record can be read.
+import { STREAM_FIELDS_MAX } from '../../../model/schema.ts'
 import type { Micros } from '../../../model/time.ts'
 import type { FieldColumns, Source, Table } from '../../store/columns.ts'
 import type { FieldSlot, KeyNode, KeyTree } from '../flatten.ts'
@@ -99,18 +100,25 @@ export class RecordReader {
     const { scanner, tree, source } = this
     scanner.open(OPEN_OBJECT)
     let before: KeyNode | null = null
-    for (let first = true; scanner.more(first); first = false) {
-      scanner.peek()
+    for (let first = true; ; first = false) {
       let key = tree.guess(node, before, source, scanner.at, scanner.end)
-      if (key !== null) scanner.knownKey(tree.tokenBytes(key))
+      if (key !== null) scanner.at += before === null ? key.tokenBytes - 1 : key.tokenBytes
       else {
-        scanner.key()
-        if (this.fault !== null || this.values > this.context.recordFieldsMax) {
-          // Refused already: names of no use are not even looked up.
-          scanner.skipValue()
-          continue
+        if (!scanner.more(first)) return
+        scanner.peek()
+        key = tree.guessKey(node, before, source, scanner.at, scanner.end)
+        if (key !== null) {
+          scanner.at += key.tokenBytes - 2
+          scanner.colon()
+        } else {
+          scanner.key()
+          if (this.refused) {
+            // Names of no use are not even looked up.
+            scanner.skipValue()
+            continue
+          }
+          key = tree.child(node, before, source, scanner.from, scanner.to)
         }
-        key = tree.child(node, before, source, scanner.from, scanner.to)
       }
       before = key
       const c = scanner.peek()
@@ -122,6 +130,11 @@ export class RecordReader {
       else if (c === OPEN_OBJECT && key.level < this.context.flattenLevels) this.members(key)
       else this.value(key.slot, c)
     }
+  }
+
+  /** the record cannot be stored, whatever else it holds */
+  private get refused(): boolean {
+    return this.fault !== null || this.values > this.context.recordFieldsMax || this.tree.fields + this.fresh.length > STREAM_FIELDS_MAX
   }
 
   private value(slot: FieldSlot, c: number): void {

@@ -1,9 +1,9 @@
-// JSON read from bytes, token by token, with no string made: a string is a range of the body with
-// its escapes undone in place (never longer than what they came from), a number is two int32
-// halves, a double, or its digits. Strict RFC 8259; the only stack is a byte per open container, so
-// depth is bounded and nothing recurses. Assumes valid UTF-8: whoever owns the body checks that first.
-import { EngineError } from '../../../model/errors.ts'
+// JSON read from bytes, token by token, with no string made: a string is a range of the body, a number
+// is two int32 halves, a double, or its digits. Strict RFC 8259; the only stack is a byte per open
+// container, so depth is bounded and nothing recurses. Assumes valid UTF-8: whoever owns the body
+// checks that first.
 import type { Source } from '../../store/columns.ts'
+import { Cursor, withoutStack } from './cursor.ts'
 
 export const QUOTE = 0x22
 export const COMMA = 0x2c
@@ -19,7 +19,6 @@ export const NULL = 0x6e
 /** what `peek` gives behind the last byte */
 export const END = -1
 
-const BACKSLASH = 0x5c
 const MINUS = 0x2d
 const ZERO = 0x30
 
@@ -32,36 +31,12 @@ export type NumberKind = typeof INT | typeof DOUBLE | typeof DIGITS
 /** exact as doubles; with at most 15 digits a quotient by one of them is correctly rounded */
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, i) => 10 ** i)
 
-/** value of a hex digit, or -1 */
-const HEX = new Int8Array(256).fill(-1)
-for (let i = 0; i < 16; i++) {
-  HEX['0123456789abcdef'.charCodeAt(i)] = i
-  HEX['0123456789ABCDEF'.charCodeAt(i)] = i
-}
-
-/** what a one-letter escape stands for, or 0 */
-const ESCAPES = new Uint8Array(256)
-for (const [letter, byte] of Object.entries({ n: 10, t: 9, r: 13, b: 8, f: 12, '"': 0x22, '\\': 0x5c, '/': 0x2f })) {
-  ESCAPES[letter.charCodeAt(0)] = byte
-}
-
 const INT64_MAX_DIGITS = '9223372036854775807'
 const INT64_MIN_DIGITS = '9223372036854775808'
 
-export class Scanner {
-  readonly source: Source
-  /** the source's, one load nearer */
-  private readonly bytes: Buffer
-  private readonly view: DataView
-  /** next byte to read */
-  at = 0
-  /** no byte from here on is read: the body's or the line's end */
-  end: number
+export class Scanner extends Cursor {
   /** open containers */
   depth = 0
-  /** range of the last string (escapes undone, no quotes) or number */
-  from = 0
-  to = 0
   /** the last integer: hi * 2^32 + (lo >>> 0) */
   lo = 0
   hi = 0
@@ -69,21 +44,14 @@ export class Scanner {
   double = NaN
   /** set when white space was passed; `skipValue` clears it first */
   spaced = false
-  /** what errors speak of: `the body`, `the line` */
-  subject: string
   private readonly depthMax: number
   /** the closing byte of each open container, by depth */
   private readonly closers: Uint8Array
-  private origin = 0
 
   constructor(source: Source, depthMax: number, subject = 'the body') {
-    this.source = source
-    this.bytes = source.bytes
-    this.view = source.view
-    this.end = source.bytes.length
+    super(source, subject)
     this.depthMax = depthMax
     this.closers = new Uint8Array(depthMax + 2)
-    this.subject = subject
   }
 
   /** starts over on [from, to): offsets in messages count from `from` */
@@ -95,8 +63,7 @@ export class Scanner {
 
   /** skips white space and gives the next byte without taking it, END at the end */
   peek(): number {
-    const { bytes } = this
-    const { end } = this
+    const { bytes, end } = this
     let p = this.at
     while (p < end) {
       const c = bytes[p]!
@@ -147,141 +114,18 @@ export class Scanner {
   key(): void {
     if (this.peek() !== QUOTE) this.fail('a name in quotes')
     this.string()
+    this.colon()
+  }
+
+  /** takes a colon */
+  colon(): void {
     if (this.peek() !== COLON) this.fail(':')
     this.at++
-  }
-
-  /** takes a name in quotes of `length` bytes that is known to stand `at`, and its colon */
-  knownKey(length: number): void {
-    this.at += length
-    if (this.peek() !== COLON) this.fail(':')
-    this.at++
-  }
-
-  /** reads the string that begins at the quote `at`; its text is [from, to), escapes undone in place */
-  string(): void {
-    const p = this.plainRun(this.at + 1)
-    this.from = this.at + 1
-    if (this.bytes[p] === QUOTE) {
-      this.to = p
-      this.at = p + 1
-    } else this.undoEscapes(p)
-  }
-
-  /** reads the same strings as `string` and changes nothing; [from, to) is the raw text */
-  skipString(): void {
-    const { bytes } = this
-    this.from = this.at + 1
-    let p = this.plainRun(this.from)
-    while (bytes[p] !== QUOTE) p = this.plainRun(this.escapeEnd(p))
-    this.to = p
-    this.at = p + 1
-  }
-
-  /** the position of the first quote or backslash from `p` on */
-  private plainRun(p: number): number {
-    const { bytes, end, view } = this
-    // Four bytes at a time: each term marks a byte that is a quote, a backslash or below 0x20
-    // ("Bit Twiddling Hacks", haszero and hasless); the byte loop then finds which.
-    for (const last = end - 4; p <= last; p += 4) {
-      const x = view.getInt32(p, true)
-      const q = x ^ 0x22222222
-      const b = x ^ 0x5c5c5c5c
-      if (((((q - 0x01010101) & ~q) | ((b - 0x01010101) & ~b) | ((x - 0x20202020) & ~x)) & 0x80808080) !== 0) break
-    }
-    for (; p < end; p++) {
-      const c = bytes[p]!
-      if (c === QUOTE || c === BACKSLASH) return p
-      if (c < 0x20) {
-        this.at = p
-        this.fail('a string without control characters')
-      }
-    }
-    this.at = end
-    this.fail('the end of a string')
-  }
-
-  /** the position behind the escape at `p`, checked but not undone */
-  private escapeEnd(p: number): number {
-    const letter = p + 1 < this.end ? this.bytes[p + 1]! : 0
-    if (ESCAPES[letter] !== 0) return p + 2
-    if (letter !== 0x75) {
-      this.at = p
-      this.fail('an escape such as \\n or \\u0041')
-    }
-    this.hex4(p + 2)
-    return p + 6
-  }
-
-  private hex4(p: number): number {
-    const { bytes } = this
-    const value = p + 4 > this.end ? -1
-      : (HEX[bytes[p]!]! << 12) | (HEX[bytes[p + 1]!]! << 8) | (HEX[bytes[p + 2]!]! << 4) | HEX[bytes[p + 3]!]!
-    if (value < 0) {
-      this.at = Math.min(p, this.end)
-      this.fail('four hex digits')
-    }
-    return value
-  }
-
-  /** finishes a string from its first backslash at `p`, moving text down over the escapes */
-  private undoEscapes(p: number): void {
-    const { bytes } = this
-    let w = p
-    for (;;) {
-      // `plainRun` stops at a quote or a backslash only.
-      if (bytes[p] === QUOTE) break
-      const next = this.escapeEnd(p)
-      const byte = ESCAPES[bytes[p + 1]!]!
-      if (byte !== 0) {
-        bytes[w++] = byte
-        p = next
-      } else {
-        let code = this.hex4(p + 2)
-        p = next
-        if (code >= 0xd800 && code < 0xdc00 && p + 6 <= this.end && bytes[p] === BACKSLASH && bytes[p + 1] === 0x75) {
-          const low = this.hex4(p + 2)
-          if (low >= 0xdc00 && low < 0xe000) {
-            code = 0x10000 + ((code - 0xd800) << 10) + low - 0xdc00
-            p += 6
-          }
-        }
-        // Half a pair has no UTF-8 form.
-        if (code >= 0xd800 && code < 0xe000) code = 0xfffd
-        w = this.putCodePoint(w, code)
-      }
-      const run = this.plainRun(p)
-      bytes.copyWithin(w, p, run)
-      w += run - p
-      p = run
-    }
-    this.to = w
-    this.at = p + 1
-  }
-
-  private putCodePoint(w: number, code: number): number {
-    const { bytes } = this
-    if (code < 0x80) bytes[w++] = code
-    else if (code < 0x800) {
-      bytes[w++] = 0xc0 | (code >> 6)
-      bytes[w++] = 0x80 | (code & 63)
-    } else if (code < 0x10000) {
-      bytes[w++] = 0xe0 | (code >> 12)
-      bytes[w++] = 0x80 | ((code >> 6) & 63)
-      bytes[w++] = 0x80 | (code & 63)
-    } else {
-      bytes[w++] = 0xf0 | (code >> 18)
-      bytes[w++] = 0x80 | ((code >> 12) & 63)
-      bytes[w++] = 0x80 | ((code >> 6) & 63)
-      bytes[w++] = 0x80 | (code & 63)
-    }
-    return w
   }
 
   /** reads the number that begins `at`; its source text is [from, to) */
   number(): NumberKind {
-    const { bytes } = this
-    const { end } = this
+    const { bytes, end } = this
     let p = (this.from = this.at)
     const negative = bytes[p] === MINUS
     if (negative) p++
@@ -321,8 +165,7 @@ export class Scanner {
   }
 
   private fraction(negative: boolean, mantissa: number, digits: number, p: number): NumberKind {
-    const { bytes } = this
-    const { end } = this
+    const { bytes, end } = this
     let d = 0
     let decimals = 0
     if (bytes[p] === 0x2e) {
@@ -456,8 +299,7 @@ export class Scanner {
   private skipKey(): void {
     if (this.peek() !== QUOTE) this.fail('a name in quotes')
     this.skipString()
-    if (this.peek() !== COLON) this.fail(':')
-    this.at++
+    this.colon()
   }
 
   /** nothing but white space may follow */
@@ -465,20 +307,7 @@ export class Scanner {
     if (this.peek() !== END) this.fail('the end')
   }
 
-  private failAt(at: number, expected: string): never {
-    this.at = at
-    this.fail(expected)
-  }
-
-  /** @throws malformed, naming the byte offset, what was expected and what stands there */
-  fail(expected: string): never {
-    const { bytes } = this
-    const c = this.at < this.end ? bytes[this.at]! : END
-    const found = c === END ? 'the end' : c > 32 && c < 127 ? String.fromCharCode(c) : `byte 0x${c.toString(16).padStart(2, '0')}`
-    throw new EngineError('malformed', `${this.subject} is not valid JSON at byte ${this.at - this.origin}: expected ${expected}, found ${found}`)
-  }
-
   private failDeep(): never {
-    throw new EngineError('too_deep', `${this.subject} is nested deeper than ${this.depthMax} levels at byte ${this.at - this.origin}: flatten it`)
+    throw withoutStack('too_deep', `${this.subject} is nested deeper than ${this.depthMax} levels at byte ${this.at - this.origin}: flatten it`)
   }
 }
