@@ -7,6 +7,7 @@ import {
   DuckDBUnionType, DuckDBUnionValue, DuckDBVariantValue,
 } from '@duckdb/node-api'
 import type { DuckDBDataChunk, DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import './whole-text.ts'
 
 type Print = (value: DuckDBValue) => string
 
