@@ -8,7 +8,10 @@ import { dayNumberOfDay, type Day } from '../../model/time.ts'
 /** what an object is, by its key */
 export type ObjectName =
   | { readonly kind: 'pack'; readonly org: string; readonly fid: string }
-  | { readonly kind: 'file'; readonly org: string; readonly type: StreamType; readonly stream: string; readonly day: Day; readonly streamId: string; readonly inc: number; readonly fid: string }
+  | {
+    readonly kind: 'file'; readonly org: string; readonly type: StreamType; readonly stream: string; readonly day: Day
+    readonly streamId: string; readonly inc: number; readonly fid: string
+  }
   | { readonly kind: 'lineage'; readonly org: string; readonly day: Day; readonly txid: string }
   | { readonly kind: 'mark'; readonly org: string; readonly streamId: string; readonly inc: number }
   | { readonly kind: 'spill'; readonly org: string; readonly bid: string }

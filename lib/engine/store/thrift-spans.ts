@@ -88,7 +88,10 @@ export class Cursor {
     else if (type === 9 || type === 10) {
       const list = this.listHead()
       // Booleans in lists take a byte each, in structs none.
-      for (let i = 0; i < list.length; i++) list.type <= 2 ? this.take(1) : this.skip(list.type, depth + 1)
+      for (let i = 0; i < list.length; i++) {
+        if (list.type <= 2) this.take(1)
+        else this.skip(list.type, depth + 1)
+      }
     } else if (type === STRUCT) this.struct(depth)
     else throw damaged()
   }
