@@ -41,7 +41,7 @@ const STATIC: Readonly<Record<string, object>> = {
 const MADE = ['_ilm/policy', '_index_template', '_template', '_data_stream', '_ingest/pipeline']
 
 export function mountElastic(app: Hono<DoorEnv>, ownVersion: string): void {
-  app.get('/api/:org/', (c) => c.json(root(elasticVersion(c.req.header('user-agent')), ownVersion), 200, ELASTIC_HEADERS))
+  app.on('GET', ['/api/:org', '/api/:org/'], (c) => c.json(root(elasticVersion(c.req.header('user-agent')), ownVersion), 200, ELASTIC_HEADERS))
   for (const [path, answer] of Object.entries(STATIC)) {
     app.get(`/api/:org/${path}`, (c) => c.json(answer, 200, ELASTIC_HEADERS))
   }

@@ -5,7 +5,7 @@ import type { IngestProtocol } from '../../lib/api/ingest.ts'
 const OTLP = /^(?:\/api\/[^/]+)?\/v1\/logs$/
 const BULK = /^\/api\/[^/]+(?:\/[^/]+)?\/_bulk$/
 /** the handshake of Elasticsearch's shippers is told as `_bulk` is */
-const HANDSHAKE = /^\/api\/[^/]+\/(?:|_license|_xpack|_cluster\/health|_nodes\/http|(?:_ilm\/policy|_index_template|_template|_data_stream|_ingest\/pipeline)\/[^/]+)$/
+const HANDSHAKE = /^\/api\/[^/]+(?:\/(?:|_license|_xpack|_cluster\/health|_nodes\/http|(?:_ilm\/policy|_index_template|_template|_data_stream|_ingest\/pipeline)\/[^/]+))?$/
 const JSON_ROUTES = /^\/api\/[^/]+\/[^/]+\/_(?:json|multi)$/
 
 /** null: no ingest route, the caller answers in its own way */

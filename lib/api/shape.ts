@@ -34,7 +34,8 @@ export function integer(bounds: { min?: number; max?: number; fallback?: number 
     check(value, path) {
       if ((value === undefined || value === null) && bounds.fallback !== undefined) return bounds.fallback
       const n = typeof value === 'string' && /^-?\d{1,16}$/.test(value) ? Number(value) : value
-      if (typeof n !== 'number' || !Number.isSafeInteger(n)) throw wrong(path, 'a whole number', value)
+      if (typeof n !== 'number' || !Number.isInteger(n)) throw wrong(path, 'a whole number', value)
+      // Beyond 2^53 too: the bounds are safe integers. Nanoseconds end here.
       if (n < min || n > max) throw new EngineError('invalid_type', `${path} is ${n}: it must be from ${min} to ${max}`)
       return n
     },

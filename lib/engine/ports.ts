@@ -172,11 +172,11 @@ export interface SqlSession {
   close(): Promise<void>
 }
 
-/** two texts of EXPLAIN (FORMAT json), each an array of operator trees */
+/** two texts of EXPLAIN (FORMAT json), each an array of operator trees; each table is scanned once (no late materialization) */
 export interface SqlPlans {
   /** planned without filter_pushdown and statistics_propagation: `Projections` are all the columns the statement touches */
   readonly projections: string
-  /** planned with all optimizers: `Filters` are the folded conjuncts pushed to each scan */
+  /** planned with both: `Filters` are the folded conjuncts pushed to each scan */
   readonly filters: string
 }
 

@@ -94,7 +94,8 @@ export function openCatalog(db: DatabaseSync, clock: Clock): Catalog {
   return {
     commit: async (org, _token, changes) => commit(org, changes),
     list: async (org, ranges) => list(org, ranges),
-    stream: async (org, type, name) => read(db, () => (items.get(streamKey(org, type, name))?.value ?? null) as StreamItem | null),
+    // A query may name anything; what cannot stand in a key is no stream.
+    stream: async (org, type, name) => name.includes('#') ? null : read(db, () => (items.get(streamKey(org, type, name))?.value ?? null) as StreamItem | null),
     streams: async (org) => read(db, () => items.range(streamsOf(org)).map((item) => item.value as StreamItem)),
     createStream: async (item) => putIfAbsent(streamKey(item.org, item.type, item.name), item),
     schema: async (org, streamId, inc) =>

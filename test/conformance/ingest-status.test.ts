@@ -37,6 +37,18 @@ const SPOKEN: readonly Spoken[] = [
   },
 ]
 
+test('the table is the wire\'s', () => {
+  const row = (which: IngestCase): number[] => [INGEST_STATUS.otlp[which], INGEST_STATUS.bulk[which], INGEST_STATUS.json[which]]
+  expect(row('stored')).toEqual([200, 200, 200])
+  expect(row('partly')).toEqual([200, 200, 200])
+  expect(row('malformed')).toEqual([400, 400, 400])
+  expect(row('media')).toEqual([415, 415, 415])
+  expect(row('too_large')).toEqual([413, 413, 413])
+  expect(row('limited')).toEqual([429, 429, 429])
+  expect(row('fault')).toEqual([503, 503, 503])
+  expect(row('empty')).toEqual([200, 200, 200])
+})
+
 describe.each(SPOKEN)('$path', (spoken) => {
   const { protocol, path, type } = spoken
   const post = (ports: MemoryPorts, body: Sent, headers: Record<string, string> = {}, over: Partial<IngestOptions> = {}): Promise<Response> =>

@@ -13,10 +13,16 @@ import { Process } from './scheduler.ts'
 import type { QueuedMessage, World } from './world.ts'
 
 /** purger hosts keep NTP time (SKEW of the protocol, 30 s between two); others may be minutes off */
-export function newProcess(world: World, name: string, skewMax = SKEW): Process {
+export function newProcess(world: World, name: string, skewMax = SKEW, freezeMax = Infinity): Process {
   const { random } = world.s
-  return new Process(name, random.chance(0.5) ? 0 : Math.round((2 * random.next() - 1) * skewMax), random.chance(0.5))
+  return new Process(name, random.chance(0.5) ? 0 : Math.round((2 * random.next() - 1) * skewMax), random.chance(0.5), freezeMax)
 }
+
+/**
+ * A receiver thaws within minutes or not at all. One that sent a message weeks after it accepted it would
+ * break what the age fence builds on: that a queue's message is not much younger than its acceptance.
+ */
+const RECEIVER_FREEZE = 15 * 60 * MICROS_PER_SECOND
 
 /** the rest of a seed must not outlive a host that never comes back; a client gives up on it */
 const CLIENT_TIMEOUT = 30 * MICROS_PER_SECOND
@@ -27,7 +33,7 @@ export class Clients {
   private nextId = 0
   constructor(world: World) {
     this.world = world
-    this.receiver = newProcess(world, 'receiver')
+    this.receiver = newProcess(world, 'receiver', SKEW, RECEIVER_FREEZE)
   }
 
   send(org: OrgId, stream: string): void {
@@ -50,7 +56,7 @@ export class Clients {
   private attempt(org: OrgId, stream: string, key: string | null, records: object[], tries: number): void {
     const { world } = this
     const { s } = world
-    if (this.receiver.dead || this.receiver.frozenUntil > s.now) this.receiver = newProcess(world, 'receiver')
+    if (this.receiver.dead || this.receiver.frozenUntil > s.now) this.receiver = newProcess(world, 'receiver', SKEW, RECEIVER_FREEZE)
     let over = false
     const retry = (): void => {
       if (over) return
@@ -114,7 +120,6 @@ export class Delivery {
     for (const max = 1 + s.random.int(8); batch.length < max && visible.length > 0;) batch.push(...visible.splice(s.random.int(visible.length), 1))
     for (const message of batch) {
       message.receives++
-      message.deliveries++
       message.visibleAt = s.now + this.visibility
       s.after(this.visibility, () => this.wake())
     }

@@ -34,8 +34,19 @@ interface Group {
 
 export class Housekeeping {
   private readonly world: World
+  /** merges right after a commit, purges as soon as the graces allow: before a lost response is asked for again */
+  eager = false
+  /** queries tempted by what is about to be merged, and by what is being merged */
+  onEager: (org: OrgId) => void = () => undefined
+  onMerge: (org: OrgId) => void = () => undefined
   constructor(world: World) {
     this.world = world
+    world.onCommit = (org) => {
+      if (!this.eager || !world.s.random.chance(0.8)) return
+      this.onEager(org)
+      world.s.after(world.s.random.log(100_000, 60 * MICROS_PER_SECOND), () => this.merge(org))
+      for (const delay of [70, 380, 700]) world.s.after(delay * MICROS_PER_SECOND, () => this.purge())
+    }
     world.onPack = (org, key) => {
       if (world.s.random.chance(world.faults.sweep)) world.s.after(world.s.random.log(10_000, 20 * MICROS_PER_SECOND), () => this.sweep(org, key))
     }
@@ -121,6 +132,7 @@ export class Housekeeping {
     world.garbage.set(txid, { keys: inputs.map(({ key }) => key), slots: inputs.map((e) => slotKey(org, e)), outputs: outputs.map(({ entry }) => slotKey(org, entry)), seen: null })
     world.check.merged(inputs, outputs)
     world.probe(inputs.some((e) => e.replaces.length > 0) ? 'merged again' : 'merged')
+    this.onMerge(org)
     world.s.log(`merge ${inputs.map(({ fid }) => fid).join()} into ${outputs.map(({ entry }) => entry.fid).join()}`)
   }
 

@@ -42,6 +42,8 @@ export class Checker {
   /** messages whose sender heard 200 */
   readonly accepted = new Set<string>()
   readonly quarantined = new Set<string>()
+  /** messages of which the queue holds an unreadable copy */
+  readonly damaged = new Set<string>()
   /** rows that were committed, and the true time from which a list shows them */
   readonly committedRows = new Map<number, { readonly streamId: string; readonly inc: number; readonly visibleAt: Micros }>()
   /** the rows of every slice ever listed, by `fid/index` */
@@ -101,10 +103,16 @@ export class Checker {
   /** called within the transaction: files are read right after it */
   committed(org: string, entry: Entry | null, claims: readonly { readonly bid: string; readonly fid: string }[]): void {
     for (const { bid, fid } of claims) {
-      if (fid === 'quarantine') this.quarantined.add(bid)
+      if (fid === 'quarantine') this.claimedForQuarantine(bid)
       else this.claimedRows(org, entry, bid, fid)
     }
     if (entry !== null) this.todo.push(() => this.committedEntry(org, entry, claims.map(({ bid }) => bid)))
+  }
+
+  private claimedForQuarantine(bid: string): void {
+    const age = this.world.s.now - (this.sent.get(bid)?.sentAt ?? -Infinity)
+    must(this.damaged.has(bid) || age >= this.world.settings.ageFenceMicros - 2 * SKEW, `message ${bid} is parked without a cause`)
+    this.quarantined.add(bid)
   }
 
   private claimedRows(org: string, entry: Entry | null, bid: string, fid: string): void {
@@ -124,6 +132,7 @@ export class Checker {
     const table = readPackTable(bytes, bytes.length)
     must(JSON.stringify(table.slices.map(({ type: _t, stream: _s, ...slice }) => slice)) === JSON.stringify(entry.slices), `pack ${entry.fid} has another slice table than its entry`)
     must([...table.bids].sort().join() === [...bids].sort().join(), `I3: pack ${entry.fid} holds other messages than its transaction claims`)
+    must(entry.slices.length <= this.world.settings.packSlicesMax || bids.length === 1, `pack ${entry.fid} holds more slices than it may`)
     const visibleAt = this.world.slots.get(slotKey(org, entry))?.visibleAt ?? this.world.s.now
     const rows = new Set<number>()
     for (const slice of entry.slices) {
@@ -209,8 +218,10 @@ export class Checker {
       for (const id of ids) must((holders.get(id) ?? 0) === wanted, `I2, I7, I14: row ${id} of message ${bid} is in ${holders.get(id) ?? 0} live slices instead of ${wanted}`)
       if (wanted === 0) must(this.parkedObject(bid), `I14: message ${bid} is claimed for the quarantine and not there`)
     }
+    for (const bid of this.sent.keys()) if (!this.accepted.has(bid) && !this.quarantined.has(bid)) this.world.probe('unanswered request stored')
     const listed = new Set([...this.world.slots.values()].map(({ entry }) => entry?.key))
     for (const key of this.world.objects.keys()) {
+      if (key.startsWith('quarantine/')) must(this.quarantined.has(key.slice(key.lastIndexOf('/') + 1)), `I3: object ${key} is parked without its claim`)
       if (/^(fresh|data)\//.test(key)) must(listed.has(key), `liveness: object ${key} is an orphan after the sweep`)
     }
   }

@@ -5,7 +5,7 @@ import type { Catalog, Clock, Ids, ListRange, Ports, Telemetry } from '../../lib
 import { EngineError } from '../../lib/model/errors.ts'
 import type { Entry } from '../../lib/model/file.ts'
 import type { OrgId } from '../../lib/model/stream.ts'
-import { MICROS_PER_MS, type Micros } from '../../lib/model/time.ts'
+import { MICROS_PER_MS, MICROS_PER_SECOND, type Micros } from '../../lib/model/time.ts'
 import type { Process } from './scheduler.ts'
 import { SIGNATURE_LIFE, type Slot, type World } from './world.ts'
 
@@ -17,7 +17,7 @@ export function request<T>(world: World, process: Process, effect: () => T): Pro
   const { random } = s
   if (random.chance(faults.freeze)) {
     world.probe('freeze')
-    s.freeze(process)
+    s.freeze(process, s.freezeLength(faults.longFreezes))
   }
   const signedAt = s.now + process.skew
   return new Promise<T>((resolve, reject) => {
@@ -71,6 +71,8 @@ function list(world: World, process: Process, org: OrgId, ranges: readonly ListR
       const page: Slot[] = await request(world, process, () => world.listPage(org, range, after, count))
       for (const { entry } of page) if (entry !== null) entries.push(entry)
       if (page.length < count) return entries
+      // A reader that stops in the middle of its list: what it read before may have been merged and removed since.
+      if (world.s.random.chance(world.faults.listStall)) world.s.freeze(process, world.s.random.log(1, 20) * 60 * MICROS_PER_SECOND)
       after = page.at(-1)!.sk
     }
   }
@@ -107,6 +109,8 @@ function telemetryOf(world: World): Telemetry {
       if (name === 'attempt_abandoned') world.probe('attempt abandoned')
       else if (name === 'commit_rebuilt') world.probe('rebuilt without claimed messages')
       else if (name === 'listing_too_long') world.probe('listing too long')
+      else if (name === 'batches_cut') world.probe('cut by message')
+      else if (name === 'batches_of_two_incarnations') world.probe('batch of two incarnations')
     },
     observe: () => undefined,
     log: (_level, message, fields) => {
@@ -123,13 +127,21 @@ export function portsOf(world: World, process: Process): Ports {
     throw new Error('the simulator has no such thing')
   }
   const catalog: Catalog = {
-    commit: (org, token, changes) => ask(() => {
-      if (world.s.random.chance(world.faults.conflict)) {
-        world.probe('conflict')
-        throw new EngineError('conflict', 'another transaction touches the same items')
-      }
-      return world.commit(org, token, changes)
-    }),
+    commit: (org, token, changes) => {
+      const outcome = ask(() => {
+        if (world.s.random.chance(world.faults.conflict)) {
+          world.probe('conflict')
+          throw new EngineError('conflict', 'another transaction touches the same items')
+        }
+        return world.commit(org, token, changes)
+      })
+      if (!world.s.random.chance(world.faults.stall)) return outcome
+      // The host stops before it hears the answer, and comes back when the rows have long been merged.
+      world.s.freeze(process, world.s.random.log(6, 14) * 60 * MICROS_PER_SECOND)
+      return outcome.then(() => {
+        throw lostAnswer()
+      })
+    },
     list: (org, ranges) => list(world, process, org, ranges),
     stream: (org, type, name) => ask(() => world.stream(org, type, name)),
     streams: unused,
@@ -152,7 +164,8 @@ export function portsOf(world: World, process: Process): Ports {
       put: (key, bytes) => ask(() => world.put(key, bytes)),
       get: (key, range) => ask(() => world.get(key, range?.offset, range?.length)),
       list: unused,
-      delete: unused,
+      // The engine's way in never deletes; a mutant does.
+      delete: (key) => ask(() => world.deleteObject(key)),
     },
   }
 }

@@ -1,7 +1,7 @@
 // The simulator from the command line:
-//   node test/simulation/run.ts --seeds 20000 --from 1 [--workers 2] [--log] [--probes]
-// Prints progress, then the probes nobody hit; exits 1 with the failing seed. `--log` prints one seed's
-// whole log.
+//   node test/simulation/run.ts --seeds 20000 --from 1 [--workers 2] [--twice] [--probes] [--log]
+// Prints progress, then the probes nobody hit; exits 1 with the failing seed. `--twice` runs every seed
+// again and compares the hashes of the two logs, `--log` prints the whole log of one seed.
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { parseArgs } from 'node:util'
 import { PROBES, addProbes, newProbes, unhit, type ProbeCounts } from './probes.ts'
@@ -11,17 +11,19 @@ interface Share {
   readonly from: number
   readonly to: number
   readonly step: number
+  readonly twice: boolean
 }
 type FromShare =
   | { readonly kind: 'progress'; readonly seeds: number }
   | { readonly kind: 'failed'; readonly seed: number; readonly message: string }
   | { readonly kind: 'done'; readonly probes: ProbeCounts; readonly events: number }
 
-async function runShare({ from, to, step }: Share, post: (message: FromShare) => void): Promise<void> {
+async function runShare({ from, to, step, twice }: Share, post: (message: FromShare) => void): Promise<void> {
   const probes = newProbes()
   let [events, seeds] = [0, 0]
   for (let seed = from; seed < to; seed += step) {
     const verdict = await simulate(seed)
+    if (twice && (await simulate(seed)).hash !== verdict.hash) return post({ kind: 'failed', seed, message: 'two runs of it differ' })
     if (verdict.failure !== null) return post({ kind: 'failed', seed, message: verdict.failure.message })
     addProbes(probes, verdict.probes)
     events += verdict.events
@@ -35,6 +37,7 @@ function main(): void {
     options: {
       seeds: { type: 'string', default: '300' }, from: { type: 'string', default: '1' }, workers: { type: 'string', default: '1' },
       log: { type: 'boolean', default: false }, probes: { type: 'boolean', default: false },
+      twice: { type: 'boolean', default: false },
     },
   })
   const from = Number(values.from)
@@ -64,7 +67,7 @@ function main(): void {
     }
   }
   for (let i = 0; i < workers; i++) {
-    const share: Share = { from: from + i, to: from + seeds, step: workers }
+    const share: Share = { from: from + i, to: from + seeds, step: workers, twice: values.twice }
     if (workers === 1) void runShare(share, take)
     else new Worker(new URL(import.meta.url), { workerData: share }).on('message', take)
   }

@@ -53,8 +53,11 @@ export class Process {
   readonly monotonicStops: boolean
   frozenUntil: Micros = 0
   frozenFor: Micros = 0
+  /** a host that is frozen for longer does not come back: its platform has ended the request */
+  readonly freezeMax: Micros
   dead = false
-  constructor(name: string, skew: Micros, monotonicStops: boolean) {
+  constructor(name: string, skew: Micros, monotonicStops: boolean, freezeMax: Micros = Infinity) {
+    this.freezeMax = freezeMax
     this.name = name
     this.skew = skew
     this.monotonicStops = monotonicStops
@@ -101,12 +104,19 @@ export class Scheduler {
 
   /** milliseconds mostly, now and then seconds */
   latency(slow: number): Micros {
-    return this.random.chance(slow) ? this.random.log(1, 40) * MICROS_PER_SECOND : this.random.log(500, 30_000)
+    return this.random.chance(slow) ? this.random.log(1, 120) * MICROS_PER_SECOND : this.random.log(500, 30_000)
   }
 
-  freeze(process: Process): void {
-    const length = this.random.log(MICROS_PER_SECOND, 30 * MICROS_PER_DAY)
-    process.frozenUntil = this.now + length
+  /** any length; more often those about the protocol's minutes, where its graces and attempts end */
+  freezeLength(long: boolean): Micros {
+    if (long) return (10 + 20 * this.random.next()) * MICROS_PER_DAY
+    const minutes = this.random.chance(0.4)
+    return minutes ? this.random.log(4, 20) * 60 * MICROS_PER_SECOND : this.random.log(MICROS_PER_SECOND, 30 * MICROS_PER_DAY)
+  }
+
+  freeze(process: Process, length: Micros): void {
+    if (length > process.freezeMax) process.dead = true
+    process.frozenUntil = this.now + Math.round(length)
     process.frozenFor += length
     this.log(`${process.name} freezes`)
   }

@@ -29,6 +29,18 @@ export interface Faults {
   poison: number
   /** per pack: the sweeper comes while the writer is still busy */
   sweep: number
+  /** per message: nobody gets it for weeks, until its dead letter is sent again */
+  stale: number
+  /** messages wait until the queue is read at all: then many come in one batch */
+  heldMicros: Micros
+  /** freezes last weeks: longer than claims live */
+  longFreezes: boolean
+  /** per page of a list: the host freezes for minutes */
+  listStall: number
+  /** per commit: the host freezes for minutes before it hears the answer */
+  stall: number
+  /** how long a repeated request is known by its token: 10 minutes in DynamoDB, not at all elsewhere */
+  tokenLife: Micros
   /** of the fresh list's items and a transaction's: how long it may stay unseen */
   hiddenMicros: Micros
 }
@@ -55,12 +67,10 @@ export interface QueuedMessage {
   readonly sentAt: Micros
   deleted: boolean
   receives: number
-  deliveries: number
   visibleAt: Micros
 }
 
 export const SIGNATURE_LIFE: Micros = 15 * 60 * MICROS_PER_SECOND
-const TOKEN_LIFE: Micros = 10 * 60 * MICROS_PER_SECOND
 
 export const slotKey = (org: string, entry: Entry): string => {
   const slice = entry.slices[0]
@@ -74,8 +84,6 @@ export class World {
   readonly probes = newProbes()
   readonly check: Checker
   readonly objects = new Map<string, Uint8Array>()
-  /** keys ever put: a second PUT of one is a late duplicate */
-  readonly everPut = new Set<string>()
   readonly slots = new Map<string, Slot>()
   readonly claims = new Map<string, { readonly fid: string; readonly expiresAt: Micros; readonly goneAt: Micros }>()
   readonly garbage = new Map<string, Garbage>()
@@ -88,11 +96,16 @@ export class World {
   failure: Error | null = null
   /** the queue's glue: called when a message may be received */
   onVisible: () => void = () => undefined
+  /** housekeeping that cannot wait: a merge right after a commit */
+  onCommit: (org: OrgId) => void = () => undefined
   /** housekeeping that is tempted by a fresh object without an entry */
   onPack: (org: OrgId, key: string) => void = () => undefined
 
+  private readonly start: Micros
+
   constructor(s: Scheduler, settings: Settings, faults: Faults) {
     this.s = s
+    this.start = s.now
     this.settings = settings
     this.faults = faults
     this.check = new Checker(this)
@@ -113,8 +126,6 @@ export class World {
       if (key.startsWith('fresh/')) this.probe('pack already there')
       return 'exists'
     }
-    if (this.everPut.has(key)) this.probe('late pack after its deletion')
-    this.everPut.add(key)
     this.objects.set(key, bytes)
     const [folder, org] = key.split('/')
     if (folder === 'fresh') this.onPack(org as OrgId, key)
@@ -139,19 +150,19 @@ export class World {
   claimOf(org: string, bid: string): string | null {
     const claim = this.claims.get(`${org}#${bid}`)
     if (claim === undefined) return null
-    if (claim.goneAt > this.s.now) return claim.fid
-    this.probe('claim expired')
-    return null
+    return claim.goneAt > this.s.now ? claim.fid : null
   }
 
   commit(org: OrgId, token: string, changes: readonly Change[]): CommitOutcome {
     const text = JSON.stringify(changes)
     const before = this.tokens.get(token)
-    if (before !== undefined && this.s.now - before.at <= TOKEN_LIFE) {
+    if (before !== undefined && this.s.now - before.at <= this.faults.tokenLife) {
       must(before.text === text, `token ${token} came with two different requests`)
       this.probe('own lost response: token')
       return { kind: 'committed' }
     }
+    const keys = changes.map((change) => (change.kind === 'put-entry' ? slotKey(org, change.entry) : change.bid))
+    must(changes.length <= 100 && new Set(keys).size === keys.length, `transaction ${token} touches an item twice, or more than 100`)
     const holders = changes.map((change) => this.holderOf(org, change))
     if (holders.some((holder) => holder !== null)) {
       this.probeRefusal(changes, holders)
@@ -172,6 +183,7 @@ export class World {
     this.probe('committed')
     this.s.log(`commit ${token} ${claims.map(({ bid }) => bid).join()}`)
     this.check.committed(org, put, claims)
+    if (put !== null) this.onCommit(org)
     return { kind: 'committed' }
   }
 
@@ -256,11 +268,16 @@ export class World {
   send(message: QueueMessage): void {
     const { s, faults } = this
     this.check.sentMessage(message)
-    const bytes = s.random.chance(faults.poison) ? damaged(message.bytes, s.random.int(message.bytes.length)) : message.bytes
-    const queued: QueuedMessage = { message: { ...message, bytes }, sentAt: s.now, deleted: false, receives: 0, deliveries: 0, visibleAt: s.now }
+    const poisoned = s.random.chance(faults.poison)
+    if (poisoned) this.check.damaged.add(message.bid)
+    const bytes = poisoned ? damaged(message.bytes, s.random.int(message.bytes.length)) : message.bytes
+    const stale = s.random.chance(faults.stale)
+    const delay = stale ? (19 + 9 * s.random.next()) * MICROS_PER_DAY : Math.max(s.random.log(1_000, 2 * MICROS_PER_SECOND), this.start + faults.heldMicros - s.now)
+    if (stale) this.probe('first delivered after weeks')
+    const queued: QueuedMessage = { message: { ...message, bytes }, sentAt: s.now, deleted: false, receives: 0, visibleAt: s.now + Math.round(delay) }
     this.queue.push(queued)
     s.log(`sent ${message.bid}`)
-    s.after(s.random.log(1_000, 2 * MICROS_PER_SECOND), () => this.onVisible())
+    s.after(delay, () => this.onVisible())
     while (s.random.chance(faults.redeliver)) s.after(s.random.log(10_000, 28 * MICROS_PER_DAY), () => this.deliverAgain(queued))
   }
 

@@ -1,3 +1,4 @@
+// Extracts: planning and assembly, and that what is left reads as the same rows and types.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parquetMetadata } from 'hyparquet'
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'

@@ -33,3 +33,8 @@ test('a message claimed for the quarantine stays in the queue until it is put th
   expect((await delivery.depth()).messages).toBe(1)
   expect(await delivery.deadLetters(10)).toMatchObject([{ bid: 'B1', reason: 'it cannot be read' }])
 })
+
+test('a name that no stream can have is no stream, whatever a query asks for', async () => {
+  const { catalog } = opened()
+  for (const name of ['a#b', '#', '', 'S#default', "a' OR 1=1 --", 'a\u0000b']) expect([name, await catalog.stream(ORG, 'logs', name)]).toEqual([name, null])
+})

@@ -1,3 +1,4 @@
+// Packs: slices end to end, each a complete Parquet file, and the table that rebuilds the list.
 import { describe, expect, test } from 'vitest'
 import type { OrgId } from '../../lib/model/stream.ts'
 import { buildPack, packTailBytes, readPackTable } from '../../lib/engine/store/pack.ts'

@@ -1,3 +1,4 @@
+// The footer as byte spans: read, rewritten, and robust against damage.
 import { describe, expect, test } from 'vitest'
 import { parquetMetadata } from 'hyparquet'
 import { EngineError } from '../../lib/model/errors.ts'

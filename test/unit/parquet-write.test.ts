@@ -1,3 +1,4 @@
+// The column encoder: encodings, statistics and metadata, read back by readers we did not write.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EngineError } from '../../lib/model/errors.ts'
 import { chunkBounds, decodeBound, parseFooter } from '../../lib/engine/store/parquet-footer.ts'
@@ -141,8 +142,8 @@ describe('encodeParquet', () => {
   })
 
   test('each kind of column has its encoding, and tiny chunks are not compressed', async () => {
-    const rows = Array.from({ length: 2_000 }, (_, i) => ({
-      time: i * 1_000,
+    const rows = Array.from({ length: 8_000 }, (_, i) => ({
+      time: i * 1_000 + (i % 7),
       cells: {
         few: `value ${(i * 7) % 40}`, many: `value ${i * 7919}`, n: BigInt(i * i), flag: i % 3 === 0, ratio: (Math.imul(i * i + 7, 0x9e3779b1) >>> 20) % 90 / 7,
         noise: Math.sin(i), same: 'constant',

@@ -1,3 +1,4 @@
+// One settled type a field, from values of several kinds; no digit is lost.
 import { describe, expect, test } from 'vitest'
 import { Table, TextColumn } from '../../lib/engine/store/columns.ts'
 import { settle, settleField } from '../../lib/engine/store/settle.ts'

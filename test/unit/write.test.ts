@@ -326,4 +326,20 @@ describe('a record that would pass the cap on fields', () => {
     expect(JSON.parse(record!)).toMatchObject({ n: 3, extra: 'é"' })
     expect(Object.keys(ports.catalog.schemas.get(`o1#${item.id}#1`)!.fields)).toHaveLength(STREAM_FIELDS_MAX)
   })
+
+  it('is kept in _rejected too when that stream itself is full', async () => {
+    const ports = memoryPorts()
+    await write(ports, [await accept(ports, '_rejected', [{ n: 1 }])])
+    const item = [...ports.catalog.streamItems.values()][0]!
+    const fields: Record<string, FieldType> = { n: 'int' }
+    for (let i = 1; i < STREAM_FIELDS_MAX; i++) fields[`f${i}`] = 'string'
+    ports.catalog.schemas.set(`o1#${item.id}#1`, { version: 2, fields })
+    expect((await write(ports, [await accept(ports, '_rejected', [{ n: 2, extra: 'x' }, { n: 3 }])])).done).toHaveLength(1)
+    const rows = (await stored(ports))['_rejected']!
+    expect(rows.filter((row) => typeof row['n'] === 'bigint').map((row) => Number(row['n'])).sort()).toEqual([1, 3])
+    const moved = rows.find((row) => typeof row['record'] === 'string')!
+    expect(JSON.parse(String(moved['record']))).toMatchObject({ n: 2, extra: 'x' })
+    expect(moved).not.toHaveProperty('extra')
+    expect(rows).toHaveLength(3)
+  })
 })

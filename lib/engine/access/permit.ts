@@ -50,8 +50,8 @@ export interface MatchedRoute {
 }
 
 /**
- * The row that serves a request. Segments are decoded once, here; a segment that holds a slash or
- * cannot be decoded matches nothing.
+ * The row that serves a request. The path is cut at its own slashes and each segment decoded once,
+ * here; one that cannot be decoded matches nothing, and a `%2F` stays inside its segment.
  * @param path as received, without the query string
  * @throws EngineError not_found, invalid_org
  */

@@ -66,12 +66,12 @@ export interface Batch {
 /**
  * Decodes messages into one set of tables. A decoder that throws may have left half a message behind,
  * so the others are decoded again without it: rare, and bounded by the batch.
+ * @param spare tables of an earlier batch that is done: their memory is used again
  */
-export function decodeMessages(messages: readonly OpenMessage[]): Batch {
+export function decodeMessages(messages: readonly OpenMessage[], spare: Tables | null = null): Batch {
   const undecodable: FailedMessage[] = []
   let todo = messages
-  for (;;) {
-    const tables = new Tables()
+  for (let tables = new Tables(spare); ; tables = new Tables()) {
     const failed = todo.find((message, ordinal) => {
       const error = decodeInto(tables, message, ordinal)
       if (error !== null) undecodable.push({ delivered: message.delivered, error })

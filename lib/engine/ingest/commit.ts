@@ -33,7 +33,7 @@ export type Build = (fid: string, positions: readonly number[]) => BuiltPack | n
 export async function commitMessages(
   ports: Ports, settings: Settings, org: OrgId, since: Since, bids: readonly string[], build: Build,
 ): Promise<Fate[]> {
-  const fates: Fate[] = bids.map(() => new EngineError('conflict', `other writers kept the batch from its commit for ${settings.commitRounds} rounds: deliver it again`))
+  const fates = new Array<Fate>(bids.length)
   let todo = bids.map((_, position) => position)
   for (let round = 1; round <= settings.commitRounds && todo.length > 0; round++) {
     try {
@@ -44,6 +44,8 @@ export async function commitMessages(
     }
     if (todo.length > 0) ports.telemetry.count('commit_rebuilt', 1)
   }
+  const late = todo.length === 0 ? null : new EngineError('conflict', `other writers kept the batch from its commit for ${settings.commitRounds} rounds: deliver it again`)
+  for (const position of todo) fates[position] = late!
   return fates
 }
 
@@ -81,8 +83,8 @@ function entryOf(org: OrgId, fid: string, pack: BuiltPack): Entry {
 }
 
 /**
- * When the age of the messages was last looked at, by both clocks. Every attempt that follows is given
- * up ATTEMPT_MAX later: a writer that was frozen for weeks, wherever it was, must not commit
+ * When messages were delivered, by both clocks: their ages are looked at as of then, and every attempt
+ * is given up ATTEMPT_MAX later. A writer that was frozen for weeks, wherever it was, must not commit
  * messages whose claims have expired meanwhile.
  */
 export interface Since {

@@ -18,9 +18,11 @@ import type { Micros } from '../../model/time.ts'
 export interface WriterState {
   readonly streams: StreamCache
   readonly schemas: SchemaCache
+  /** of the last batch, for the next one; null while one is under way */
+  spare: Tables | null
 }
 
-export const newWriterState = (): WriterState => ({ streams: new Map(), schemas: new Map() })
+export const newWriterState = (): WriterState => ({ streams: new Map(), schemas: new Map(), spare: null })
 
 /** one stream's rows, ready to be packed */
 export interface ConformedTable {

@@ -29,7 +29,7 @@ interface Writing {
   readonly settings: Settings
   readonly state: WriterState
   readonly org: OrgId
-  /** before the messages' ages were looked at */
+  /** when the messages were delivered: their ages count from here, and every attempt ends ATTEMPT_MAX later */
   readonly since: Since
   /** the end of each message, by bid */
   readonly ends: Map<string, Fate>
@@ -43,9 +43,11 @@ export async function writeBatch(
   const done: string[] = []
   const park: { bid: string; reason: string }[] = []
   const retry: { bid: string; error: EngineError }[] = []
+  // Of the whole batch: a later group may be reached weeks after its delivery, when claims have expired.
+  const since = sinceNow(ports)
   for (const [org, own] of byOrg(messages)) {
-    const writing = { ports, settings, state, org, ends: new Map<string, Fate>(), reasons: new Map<string, string>() }
-    for (const group of flushesOf(own, settings.batchMessagesMax)) await writeGroup({ ...writing, since: sinceNow(ports) }, group)
+    const writing: Writing = { ports, settings, state, org, since, ends: new Map(), reasons: new Map() }
+    for (const group of flushesOf(own, settings.batchMessagesMax)) await writeGroup(writing, group)
     for (const [bid, fate] of writing.ends) {
       if (fate === 'committed') done.push(bid)
       else if (fate === QUARANTINE) park.push({ bid, reason: writing.reasons.get(bid)! })
@@ -89,24 +91,39 @@ const TOO_OLD = 'the message waited longer than duplicates can be told: look whe
 
 async function writeMessages(writing: Writing, messages: readonly OpenMessage[]): Promise<void> {
   const { ports, settings, state, org, since } = writing
-  const batch = decodeMessages(messages)
+  const batch = decodeMessages(messages, takeSpare(state))
   await park(writing, batch.undecodable)
   if (batch.messages.length === 0) return
   try {
     const items = await itemsOf(ports, settings, state, org, batch.tables)
     const parts = splitByIncarnation(batch.messages, items)
     if (parts.length > 1) {
+      ports.telemetry.count('batches_of_two_incarnations', 1)
       for (const part of parts) await writeMessages(writing, part)
       return
     }
     const tables = await conform(ports, settings, state, org, batch.tables, batch.messages.map(({ header }) => header.acceptedAt))
-    for (const flush of planFlushes(settings, org, batch.messages, tables)) {
+    const flushes = planFlushes(settings, org, batch.messages, tables)
+    if (flushes.length > 1) ports.telemetry.count('batches_cut', 1)
+    for (const flush of flushes) {
       const fates = await commitMessages(ports, settings, org, since, flush.bids, flush.build)
       await settleFates(writing, flush.messages, fates)
     }
   } catch (error) {
     await failMessages(writing, batch.messages, asEngineError(error))
+  } finally {
+    state.spare = batch.tables.bytes <= SPARE_BYTES_MAX ? batch.tables : null
   }
+}
+
+/** tables of a batch of common size take 30 MB; what a rare huge one took is given back */
+const SPARE_BYTES_MAX = 64 * 2 ** 20
+
+/** taken, not looked at: another batch that begins meanwhile must not write over this one's rows */
+function takeSpare(state: WriterState): WriterState['spare'] {
+  const { spare } = state
+  state.spare = null
+  return spare
 }
 
 async function settleFates(writing: Writing, messages: readonly OpenMessage[], fates: readonly Fate[]): Promise<void> {

@@ -2,6 +2,7 @@
 // encoders of every type share: the scratch arrays, the cutting into pages, levels and dictionary
 // indexes. parquet-pages.ts compresses and frames the result.
 import type { Encoding, Statistics } from 'hyparquet'
+import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js'
 import { ByteSink, bitsFor, encodeHybrid } from './encodings.ts'
 
 /** rows of one row group: positions [from, to) of `order`, which holds rows of the table */
@@ -35,9 +36,15 @@ export interface RawChunk {
   readonly rows: number
 }
 
+/** scratch above this is given back after a file */
+const SCRATCH_BYTES_KEPT = 16 << 20
+const WRITER_BYTES = 1 << 16
+
 /** Scratch of the encoder, kept between chunks and files: allocating it afresh costs page faults. */
 export class Workspace {
   readonly sink = new ByteSink()
+  /** the file being written */
+  writer = new ByteWriter(WRITER_BYTES)
   /** 1 where a row has a value: definition levels */
   levels = new Uint8Array(0)
   /** values of the rows that have one, in order, by kind */
@@ -49,6 +56,18 @@ export class Workspace {
   /** dictionary position + `seenBase` by entry; smaller values are of chunks past, so it is never cleared */
   seen = new Int32Array(0)
   seenBase = 1
+
+  /** an empty writer for the next file */
+  beginFile(): ByteWriter {
+    this.writer.index = this.writer.offset = 0
+    return this.writer
+  }
+
+  /** gives back what one big file needed */
+  endFile(): void {
+    if (this.sink.bytes.length > SCRATCH_BYTES_KEPT) this.sink.shrink()
+    if (this.writer.buffer.byteLength > SCRATCH_BYTES_KEPT) this.writer = new ByteWriter(WRITER_BYTES)
+  }
 
   /** forgets the last chunk and makes room for `rows` */
   begin(rows: number): void {

@@ -1,7 +1,9 @@
 // Rows as byte columns: what decoders write and the Parquet encoder reads. No JS string is made and
 // no row object: a text column is an arena of bytes, offsets of its distinct entries and one Int32
 // index a row (-1 = null). Values of one field may come in four kinds; `settle.ts` makes one column
-// of them. Measured in docs/bench.md; 3-4x cheaper than objects.
+// of them. Measured in docs/bench.md; 3-4x cheaper than objects. What one flush grew, the next may use
+// again (`Tables.spare`): fresh memory costs page faults and garbage collections.
+import { BoolColumn, DoubleColumn, IntColumn, fits, grownInt32 } from './number-columns.ts'
 
 /** the request's bytes while a decoder reads them; ranges below are [from, to) in `bytes` */
 export class Source {
@@ -32,19 +34,6 @@ export function hashRange(s: Source, from: number, to: number): number {
   }
   h = Math.imul(h, 0x85ebca6b)
   return h ^ (h >>> 13)
-}
-
-function grownInt32(a: Int32Array, length: number, fill: number): Int32Array<ArrayBuffer> {
-  const b = new Int32Array(Math.max(length, a.length * 2))
-  if (fill !== 0) b.fill(fill, a.length)
-  b.set(a)
-  return b
-}
-
-function grownBytes(a: Uint8Array, length: number): Uint8Array {
-  const b = new Uint8Array(Math.max(length, a.length * 2))
-  b.set(a)
-  return b
 }
 
 /** entries before a mostly distinct column stops being interned, and the share that counts as "mostly" */
@@ -101,7 +90,7 @@ export class TextColumn {
     const n = to - from
     const end = at + n
     if (this.entries + 1 > this.offsets.length) this.offsets = grownInt32(this.offsets, this.entries + 1, 0)
-    if (end > this.arena.length) this.reserve(end, at)
+    if (end > this.arena.length) this.reserve(Math.max(end, this.arena.length * 2), at)
     if (n > COPY_NATIVE_BYTES) this.arena.set(s.bytes.subarray(from, to), at)
     else if (n >= 4) {
       const { view } = s
@@ -114,8 +103,9 @@ export class TextColumn {
     return entry
   }
 
+  /** another arena of at least that length, with the bytes used so far */
   private reserve(length: number, used: number): void {
-    const b = Buffer.allocUnsafeSlow(Math.max(length, this.arena.length * 2))
+    const b = Buffer.allocUnsafeSlow(length)
     b.set(this.arena.subarray(0, used))
     this.arena = b
     this.arenaView = new DataView(b.buffer)
@@ -191,88 +181,31 @@ export class TextColumn {
     this.index.fill(entry, from, to)
   }
 
+  /** as new, with the memory it has; `rows` is what the last flush needed */
+  reset(rows: number): this {
+    const { arena, entries } = this
+    this.index = fits(this.index.length, rows) ? this.index.fill(-1) : new Int32Array(Math.max(rows, 16)).fill(-1)
+    if (!fits(arena.length, this.offsets[entries]!)) this.reserve(Math.max(this.offsets[entries]!, 1024), 0)
+    if (!fits(this.offsets.length, entries)) this.offsets = new Int32Array(Math.max(entries, 32))
+    if (!fits(this.hashes.length, entries)) this.hashes = new Int32Array(32)
+    this.table = fits(this.table.length, 2 * entries) ? this.table.fill(0) : new Int32Array(64)
+    this.entries = this.sets = 0
+    this.last = -1
+    this.plain = this.lastVerbatim = false
+    return this
+  }
+
+  /** of memory held */
+  get bytes(): number {
+    return this.arena.length + 4 * (this.index.length + this.offsets.length + this.hashes.length + this.table.length)
+  }
+
   has(row: number): boolean {
     return row < this.index.length && this.index[row]! >= 0
   }
 
   clear(row: number): void {
     if (row < this.index.length) this.index[row] = -1
-  }
-}
-
-/** 64-bit integers as two int32 halves: value = hi * 2^32 + (lo >>> 0) */
-export class IntColumn {
-  readonly kind = 'int'
-  halves: Int32Array
-  present: Uint8Array
-  constructor(rows: number) {
-    this.halves = new Int32Array(Math.max(rows, 16) * 2)
-    this.present = new Uint8Array(Math.max(rows, 16))
-  }
-  set(row: number, lo: number, hi: number): void {
-    if (row >= this.present.length) {
-      this.present = grownBytes(this.present, row + 1)
-      this.halves = grownInt32(this.halves, this.present.length * 2, 0)
-    }
-    this.halves[row * 2] = lo
-    this.halves[row * 2 + 1] = hi
-    this.present[row] = 1
-  }
-  has(row: number): boolean {
-    return row < this.present.length && this.present[row] === 1
-  }
-  clear(row: number): void {
-    if (row < this.present.length) this.present[row] = 0
-  }
-}
-
-export class DoubleColumn {
-  readonly kind = 'double'
-  values: Float64Array
-  present: Uint8Array
-  constructor(rows: number) {
-    this.values = new Float64Array(Math.max(rows, 16))
-    this.present = new Uint8Array(Math.max(rows, 16))
-  }
-  set(row: number, value: number): void {
-    if (row >= this.present.length) {
-      this.present = grownBytes(this.present, row + 1)
-      const values = new Float64Array(this.present.length)
-      values.set(this.values)
-      this.values = values
-    }
-    this.values[row] = value
-    this.present[row] = 1
-  }
-  has(row: number): boolean {
-    return row < this.present.length && this.present[row] === 1
-  }
-  clear(row: number): void {
-    if (row < this.present.length) this.present[row] = 0
-  }
-}
-
-export class BoolColumn {
-  readonly kind = 'bool'
-  values: Uint8Array
-  present: Uint8Array
-  constructor(rows: number) {
-    this.values = new Uint8Array(Math.max(rows, 16))
-    this.present = new Uint8Array(Math.max(rows, 16))
-  }
-  set(row: number, value: boolean): void {
-    if (row >= this.present.length) {
-      this.present = grownBytes(this.present, row + 1)
-      this.values = grownBytes(this.values, this.present.length)
-    }
-    this.values[row] = value ? 1 : 0
-    this.present[row] = 1
-  }
-  has(row: number): boolean {
-    return row < this.present.length && this.present[row] === 1
-  }
-  clear(row: number): void {
-    if (row < this.present.length) this.present[row] = 0
   }
 }
 
@@ -331,6 +264,19 @@ export class FieldColumns {
     this.lastRow = row
     ;(this.bools ??= new BoolColumn(this.rowsHint)).set(row, value)
   }
+  /** as new, with the memory its columns have */
+  reset(rows: number): this {
+    this.lastRow = -1
+    this.text?.reset(rows)
+    this.ints?.reset(rows)
+    this.doubles?.reset(rows)
+    this.bools?.reset(rows)
+    return this
+  }
+  /** of memory held */
+  get bytes(): number {
+    return (this.text?.bytes ?? 0) + (this.ints?.bytes ?? 0) + (this.doubles?.bytes ?? 0) + (this.bools?.bytes ?? 0)
+  }
   clear(row: number): void {
     this.text?.clear(row)
     this.ints?.clear(row)
@@ -349,20 +295,25 @@ export class Table {
   /** bytes of request text behind the rows, by message ordinal */
   readonly rawBytes: Map<number, number> = new Map()
   readonly fields: FieldColumns[] = []
-  private byName = new Map<string, FieldColumns>()
-  private rowsHint: number
+  private readonly byName = new Map<string, FieldColumns>()
+  private readonly rowsHint: number
+  /** of an earlier flush, done with: its fields are used again as they are met */
+  private spare: Table | null
 
-  constructor(rowsHint = 1024) {
+  constructor(rowsHint = 1024, spare: Table | null = null) {
     this.rowsHint = rowsHint
-    this.times = new Float64Array(rowsHint)
-    this.messages = new Int32Array(rowsHint)
+    this.spare = spare
+    // It holds on to nothing older, or a chain of all flushes would grow.
+    if (spare !== null) spare.spare = null
+    this.times = spare?.times ?? new Float64Array(rowsHint)
+    this.messages = spare?.messages ?? new Int32Array(rowsHint)
   }
 
   /** by clean (flattened) name */
   field(name: string): FieldColumns {
     let f = this.byName.get(name)
     if (f === undefined) {
-      f = new FieldColumns(name, Math.max(this.rowsHint, this.rows))
+      f = this.spare?.byName.get(name)?.reset(this.spare.rows) ?? new FieldColumns(name, Math.max(this.rowsHint, this.rows))
       this.byName.set(name, f)
       this.fields.push(f)
     }
@@ -390,10 +341,25 @@ export class Table {
 /** the tables of a flush, by stream */
 export class Tables {
   readonly byStream: Map<string, Table> = new Map()
+  private spare: Tables | null
+
+  /** `spare`: of an earlier flush, never to be looked at again, for its memory is written over */
+  constructor(spare: Tables | null = null) {
+    this.spare = spare
+    if (spare !== null) spare.spare = null
+  }
+
+  /** of memory held by fields */
+  get bytes(): number {
+    let bytes = 0
+    for (const { fields } of this.byStream.values()) for (const field of fields) bytes += field.bytes
+    return bytes
+  }
+
   /** `type` and clean name, joined as `logs/default` */
   of(stream: string): Table {
     let t = this.byStream.get(stream)
-    if (t === undefined) this.byStream.set(stream, (t = new Table()))
+    if (t === undefined) this.byStream.set(stream, (t = new Table(1024, this.spare?.byStream.get(stream))))
     return t
   }
 }

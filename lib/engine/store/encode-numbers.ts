@@ -5,7 +5,7 @@ import type { Statistics } from 'hyparquet'
 import { assert } from '../../model/errors.ts'
 import { dictionaryPage, encodeIndexes, encodePages } from './chunk-pages.ts'
 import type { EncodeLimits, RawChunk, RowWindow, Workspace } from './chunk-pages.ts'
-import type { BoolColumn, DoubleColumn, IntColumn } from './columns.ts'
+import type { BoolColumn, DoubleColumn, IntColumn } from './number-columns.ts'
 import { encodeByteStreams, encodeDelta, encodeHybrid } from './encodings.ts'
 import { doubleBounds } from './statistics.ts'
 

@@ -49,12 +49,18 @@ export interface PackTable {
   readonly slices: readonly (Slice & { readonly type: string; readonly stream: string })[]
 }
 
+/**
+ * Scratch of every pack: building one is synchronous, so two never meet. It is never let go, for the
+ * engine drops the code compiled for a class when a full collection finds no object of it, and
+ * between packs there would be none (measured: the next pack then costs twice as much).
+ */
+const workspace = new Workspace()
+
 type PackSettings = Pick<Settings, 'zstdLevelFresh' | 'rowGroupRows' | 'statisticsBytesMax'>
 
 /** The bytes of a pack and its slices as the file list names them; `index` is the position in `slices`. */
 export function buildPack(input: PackInput, settings: PackSettings): { readonly bytes: Uint8Array; readonly slices: Slice[] } {
   assert(input.slices.length > 0, 'a pack has at least one slice')
-  const ws = new Workspace()
   // Shared by all slices: 500 slices of one big table would else clear 500 arrays of its length.
   const ordinals = new Int32Array(Math.max(...input.slices.map(slice => slice.messages.length)))
   const parts: Uint8Array[] = []
@@ -77,7 +83,7 @@ export function buildPack(input: PackInput, settings: PackSettings): { readonly 
       zstdLevel: settings.zstdLevelFresh,
       rowGroupRows: settings.rowGroupRows,
       statisticsBytesMax: settings.statisticsBytesMax,
-    }, ws)
+    }, workspace)
     parts.push(bytes)
     slices.push({ ...facts, length: bytes.length })
     offset += bytes.length

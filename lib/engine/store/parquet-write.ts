@@ -20,8 +20,6 @@ const PAGE_BYTES_MAX = 1 << 20
 const MAGIC = 0x31524150
 /** readers compare it with `name version x (build y)` before they trust statistics */
 const CREATED_BY = 'nilometer version 1.0.0 (build 1)'
-/** scratch above this is given back after a file */
-const SCRATCH_BYTES_KEPT = 16 << 20
 
 export interface ParquetInput {
   readonly columns: readonly SettledColumn[]
@@ -52,7 +50,7 @@ export function encodeParquet(input: ParquetInput, ws: Workspace = new Workspace
   const messages = input.messages ?? null
   const elements = [TIME_ELEMENT, ...(messages === null ? [] : [MESSAGE_ELEMENT]), ...columns.map(c => schemaElement(c.name, c.type))]
   const limits = { pageBytesMax: input.pageBytesMax ?? PAGE_BYTES_MAX, statisticsBytesMax: input.statisticsBytesMax }
-  const writer = new ByteWriter(1 << 16)
+  const writer = ws.beginFile()
   writer.appendUint32(MAGIC)
   const groups: RowGroup[] = []
   for (let from = 0; from < order.length; from += rowGroupRows) {
@@ -73,8 +71,9 @@ export function encodeParquet(input: ParquetInput, ws: Workspace = new Workspace
       total_compressed_size: BigInt(writer.offset - start),
     })
   }
-  if (ws.sink.bytes.length > SCRATCH_BYTES_KEPT) ws.sink.shrink()
-  return finish(writer, elements, groups, order.length, input.metadata, input.statisticsBytesMax)
+  const file = finish(writer, elements, groups, order.length, input.metadata, input.statisticsBytesMax)
+  ws.endFile()
+  return file
 }
 
 /** A Parquet file without rows: `_timestamp` and a schema's columns by name, for the planner's view. */
@@ -102,7 +101,7 @@ function finish(
     metadata_length: 0,
   }, statisticsBytesMax)
   writer.appendUint32(MAGIC)
-  return new Uint8Array(writer.buffer, 0, writer.index)
+  return new Uint8Array(writer.buffer.slice(0, writer.index))
 }
 
 function encodeColumn(ws: Workspace, column: SettledColumn, window: RowWindow, limits: EncodeLimits): RawChunk[] {

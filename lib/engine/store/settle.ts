@@ -4,7 +4,9 @@
 // them; the stream's schema is the join over all of them.
 import { isUtf8 } from 'node:buffer'
 import { joinTypes, type FieldType } from '../../model/schema.ts'
-import { BoolColumn, DoubleColumn, IntColumn, Source, TextColumn } from './columns.ts'
+import { Source, TextColumn } from './columns.ts'
+import { DoubleColumn } from './number-columns.ts'
+import type { BoolColumn, IntColumn } from './number-columns.ts'
 import type { FieldColumns, Table } from './columns.ts'
 import type { ColumnValues, SettledColumn } from './types.ts'
 

@@ -3,7 +3,8 @@
 // Parquet's stands here once, for real files and for the planner's empty ones alike.
 import type { SchemaElement } from 'hyparquet'
 import type { FieldType } from '../../model/schema.ts'
-import type { BoolColumn, DoubleColumn, IntColumn, TextColumn } from './columns.ts'
+import type { TextColumn } from './columns.ts'
+import type { BoolColumn, DoubleColumn, IntColumn } from './number-columns.ts'
 
 export type ColumnValues = TextColumn | IntColumn | DoubleColumn | BoolColumn
 

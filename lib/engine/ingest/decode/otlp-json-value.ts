@@ -1,23 +1,18 @@
 // OTLP's attributes and values (AnyValue, KeyValue) in OTLP JSON: the twin of otlp-value.ts, with the
-// same fields, the same text and the same depths. Scalars follow the proto3 JSON mapping as OTLP
-// narrows it; what it does not allow is `malformed`. Null is absent; a member given twice is an error.
+// same fields, the same text and the same depths. Null is absent; a member given twice is an error.
 import { EngineError } from '../../../model/errors.ts'
+import type { JsonScalars } from './otlp-json-scalar.ts'
 import {
-  ARRAY_VALUE, BOOL_VALUE, BYTES_VALUE, DOUBLE_VALUE, INT_VALUE, KEY, MAP_VALUE, nameCode, STRING_VALUE, VALUE, VALUES,
+  ARRAY_VALUE, BOOL_VALUE, BYTES_VALUE, DOUBLE_VALUE, INT_VALUE, KEY, MAP_VALUE, START_LIST, START_PAIR, START_VALUE, STRING_VALUE, VALUE, VALUES,
 } from './otlp-names.ts'
+import type { Name } from './otlp-names.ts'
 import type { OtlpRows } from './otlp-rows.ts'
 import type { Slot } from './otlp-slots.ts'
 import { intText } from './otlp-text.ts'
 import type { TextBuilder } from './otlp-text.ts'
 import { failDeep, LIST_STEP } from './otlp-value.ts'
-import { CLOSE_OBJECT, DIGITS, FALSE, INT, NULL, OPEN_ARRAY, OPEN_OBJECT, QUOTE, TRUE } from './scanner.ts'
+import { CLOSE_OBJECT, NULL, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './scanner.ts'
 import type { Scanner } from './scanner.ts'
-
-const MINUS = 0x2d
-const TWO_32 = 4_294_967_296
-const UINT64_MAX = (1n << 64n) - 1n
-const JSON_NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/
-const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 
 export function failTwice(name: string): never {
   throw new EngineError('malformed', `the body has "${name}" twice in one object: give it once`)
@@ -28,9 +23,11 @@ export class JsonValueReader {
   private readonly rows: OtlpRows
   private readonly levelsMax: number
   private readonly depthMax: number
+  private readonly scalars: JsonScalars
 
-  constructor(scanner: Scanner, rows: OtlpRows) {
+  constructor(scanner: Scanner, scalars: JsonScalars, rows: OtlpRows) {
     this.s = scanner
+    this.scalars = scalars
     this.rows = rows
     this.levelsMax = rows.context.flattenLevels
     this.depthMax = rows.context.depthMax
@@ -44,21 +41,20 @@ export class JsonValueReader {
   }
 
   private attribute(parent: Slot, level: number): void {
-    const { s, rows } = this
+    const { s } = this
     let slot: Slot | null = null
     let valueAt = -1
     let hasValue = false
+    let name = START_PAIR
     s.open(OPEN_OBJECT)
     for (let first = true; s.more(first); first = false) {
-      s.key()
-      const code = nameCode(rows.source.bytes, s.from, s.to)
+      name = this.scalars.member(name)
       const c = s.peek()
       if (c === NULL) s.literal()
-      else if (code === KEY) {
+      else if (name.code === KEY) {
         if (slot !== null) failTwice('key')
-        this.text(c)
-        slot = rows.slot(parent, s.from, s.to)
-      } else if (code === VALUE) {
+        slot = this.key(parent, c)
+      } else if (name.code === VALUE) {
         if (hasValue) failTwice('value')
         hasValue = true
         if (slot !== null) this.value(slot, level)
@@ -69,11 +65,25 @@ export class JsonValueReader {
         }
       } else s.skipValue()
     }
-    slot ??= rows.slot(parent, 0, 0)
+    slot ??= this.rows.slot(parent, 0, 0)
     if (valueAt < 0) return
     const end = this.goBack(valueAt)
     this.value(slot, level)
     this.goOn(end)
+  }
+
+  /** the slot of the key at the scanner, which is not read when it is the expected one */
+  private key(parent: Slot, c: number): Slot {
+    const { s, rows } = this
+    if (c === QUOTE) {
+      const guess = rows.guessedSlot(parent, s.at + 1, s.end)
+      if (guess !== null) {
+        s.at += guess.key.length + 2
+        return guess
+      }
+    }
+    this.scalars.text(c)
+    return rows.slot(parent, s.from, s.to)
   }
 
   /** back into an object that was just closed; gives where it ended */
@@ -96,27 +106,27 @@ export class JsonValueReader {
     let seen = false
     s.open(OPEN_OBJECT)
     for (let first = true; s.more(first); first = false) {
-      const code = this.member(seen)
+      const code = this.kind(seen, slot)
       if (code === 0) continue
       seen = true
       switch (code) {
         case STRING_VALUE:
-          this.textValue()
+          this.scalars.textValue()
           rows.text(slot, rows.source, s.from, s.to)
           break
         case INT_VALUE:
-          this.int64(s.at)
+          this.scalars.int64()
           rows.int(slot, s.lo, s.hi)
           break
         case DOUBLE_VALUE:
-          rows.double(slot, this.double())
+          rows.double(slot, this.scalars.double())
           break
         case BOOL_VALUE:
-          rows.bool(slot, this.bool())
+          rows.bool(slot, this.scalars.bool())
           break
         case BYTES_VALUE:
           rows.built.clear()
-          rows.built.ascii(this.base64())
+          rows.built.ascii(this.scalars.base64())
           rows.builtText(slot)
           break
         default:
@@ -126,20 +136,28 @@ export class JsonValueReader {
     }
   }
 
-  /** reads a name of an AnyValue; 0: nothing of ours, passed over. The scanner stands at the value. */
-  private member(seen: boolean): number {
-    const { s, rows } = this
-    s.key()
-    const code = nameCode(rows.source.bytes, s.from, s.to)
+  /**
+   * Reads a name of an AnyValue, the one that `slot` had last if possible; 0: nothing of ours, passed
+   * over. The scanner then stands at the value.
+   */
+  private kind(seen: boolean, slot: Slot | null): number {
+    const { s } = this
+    let name: Name
+    if (slot !== null && slot.kind !== null && this.scalars.takes(slot.kind)) name = slot.kind
+    else {
+      name = this.scalars.member(START_VALUE)
+      if (slot !== null) slot.kind = name
+    }
     if (s.peek() === NULL) {
       s.literal()
       return 0
     }
-    if (code < STRING_VALUE) {
+    const { code } = name
+    if (code < STRING_VALUE || code > BYTES_VALUE) {
       s.skipValue()
       return 0
     }
-    if (seen) throw new EngineError('malformed', 'a value has two kinds at once: give one of stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue and bytesValue')
+    if (seen) throw new EngineError('malformed', 'a value has two kinds at once, such as stringValue and intValue: give one')
     return code
   }
 
@@ -174,10 +192,9 @@ export class JsonValueReader {
 
   /** passes members up to `values` and opens its list; false: the object is closed */
   private toList(first: boolean): boolean {
-    const { s, rows } = this
+    const { s } = this
     for (; s.more(first); first = false) {
-      s.key()
-      const code = nameCode(rows.source.bytes, s.from, s.to)
+      const { code } = this.scalars.member(START_LIST)
       if (s.peek() === NULL) s.literal()
       else if (code === VALUES) {
         s.open(OPEN_ARRAY)
@@ -214,15 +231,16 @@ export class JsonValueReader {
     let keyFrom = -1
     let keyTo = -1
     let valueAt = -1
+    let name = START_PAIR
     s.open(OPEN_OBJECT)
     for (let first = true; s.more(first); first = false) {
-      s.key()
-      const code = nameCode(rows.source.bytes, s.from, s.to)
+      name = this.scalars.member(name)
+      const { code } = name
       const c = s.peek()
       if (c === NULL) s.literal()
       else if (code === KEY) {
         if (keyFrom >= 0) failTwice('key')
-        this.text(c)
+        this.scalars.text(c)
         keyFrom = s.from
         keyTo = s.to
       } else if (code === VALUE) {
@@ -247,30 +265,30 @@ export class JsonValueReader {
     let seen = false
     s.open(OPEN_OBJECT)
     for (let first = true; s.more(first); first = false) {
-      const code = this.member(seen)
+      const code = this.kind(seen, null)
       if (code === 0) continue
       seen = true
       switch (code) {
         case STRING_VALUE:
-          this.textValue()
+          this.scalars.textValue()
           out?.quoted(rows.source, s.from, s.to)
           break
         case INT_VALUE:
-          this.int64(s.at)
+          this.scalars.int64()
           out?.ascii(intText(s.lo, s.hi))
           break
         case DOUBLE_VALUE: {
-          const value = this.double()
+          const value = this.scalars.double()
           out?.jsonDouble(value)
           break
         }
         case BOOL_VALUE: {
-          const value = this.bool()
+          const value = this.scalars.bool()
           out?.ascii(value ? 'true' : 'false')
           break
         }
         case BYTES_VALUE: {
-          const value = this.base64()
+          const value = this.scalars.base64()
           out?.ascii(`"${value}"`)
           break
         }
@@ -284,115 +302,5 @@ export class JsonValueReader {
       }
     }
     if (!seen) out?.ascii('null')
-  }
-
-  // --- scalars of the proto3 JSON mapping
-
-  /** a string as [s.from, s.to), escapes undone */
-  text(c: number): void {
-    if (c !== QUOTE) this.s.fail('a string')
-    this.s.string()
-  }
-
-  /** a string whose text only decoding needs: checking leaves the escapes */
-  textValue(): void {
-    const { s } = this
-    if (s.peek() !== QUOTE) s.fail('a string')
-    if (this.rows.decoding) s.string()
-    else s.skipString()
-  }
-
-  /** a signed 64-bit integer, as a number or a string, into `s.lo` and `s.hi` */
-  int64(start: number): void {
-    const { s } = this
-    const { bytes } = s.source
-    if (s.peek() === QUOTE) {
-      s.string()
-      const negative = bytes[s.from] === MINUS
-      if (s.int64(negative ? s.from + 1 : s.from, s.to, negative)) return
-    } else {
-      const kind = s.number()
-      if (kind === INT) return
-      if (kind === DIGITS) this.failAt(start, 'a 64-bit integer')
-    }
-    // Integers written with a point or an exponent are allowed: `1.0`, `"1e3"`.
-    const value = this.numberOf(s.from, s.to)
-    if (!Number.isSafeInteger(value)) this.failAt(start, 'a 64-bit integer')
-    s.hi = Math.floor(value / TWO_32)
-    s.lo = value | 0
-  }
-
-  /** an unsigned 64-bit integer into `s.lo` and `s.hi`, whose signs mean nothing then */
-  uint64(): void {
-    const { s } = this
-    const start = s.at
-    const c = s.peek()
-    if (c === QUOTE || (c >= 0x30 && c <= 0x39)) {
-      if (c === QUOTE) s.string()
-      else s.number()
-      if (s.int64(s.from, s.to, false)) return
-      const digits = s.source.bytes.toString('latin1', s.from, Math.min(s.to, s.from + 32))
-      if (/^[0-9]{19,20}$/.test(digits) && BigInt(digits) <= UINT64_MAX) {
-        const value = BigInt(digits)
-        s.lo = Number(BigInt.asIntN(32, value))
-        s.hi = Number(BigInt.asIntN(32, value >> 32n))
-        return
-      }
-      const value = this.numberOf(s.from, s.to)
-      if (Number.isSafeInteger(value) && value >= 0) {
-        s.hi = Math.floor(value / TWO_32)
-        s.lo = value | 0
-        return
-      }
-    }
-    this.failAt(start, 'an unsigned 64-bit integer')
-  }
-
-  private double(): number {
-    const { s } = this
-    const start = s.at
-    const c = s.peek()
-    if (c === QUOTE) {
-      s.string()
-      const text = s.source.bytes.toString('latin1', s.from, s.to)
-      if (text === 'NaN' || text === 'Infinity' || text === '-Infinity') return Number(text)
-    } else {
-      const kind = s.number()
-      if (kind === INT) return s.hi * TWO_32 + (s.lo >>> 0)
-      if (kind !== DIGITS) return s.double
-    }
-    const value = this.numberOf(s.from, s.to)
-    if (!Number.isFinite(value)) this.failAt(start, 'a number a double can hold')
-    return value
-  }
-
-  private bool(): boolean {
-    const { s } = this
-    const c = s.peek()
-    if (c !== TRUE && c !== FALSE) s.fail('true or false')
-    s.literal()
-    return c === TRUE
-  }
-
-  /** bytes in either base64 alphabet, padded or not, as padded standard base64 */
-  private base64(): string {
-    const { s } = this
-    const start = s.at
-    this.text(s.peek())
-    const text = s.source.bytes.toString('latin1', s.from, s.to)
-    const digits = text.replace(/=+$/, '').length
-    if (!BASE64.test(text) || digits % 4 === 1 || (digits < text.length && text.length % 4 !== 0)) this.failAt(start, 'base64')
-    return Buffer.from(text, 'base64').toString('base64')
-  }
-
-  /** NaN when it is no JSON number */
-  private numberOf(from: number, to: number): number {
-    const text = this.s.source.bytes.toString('latin1', from, to)
-    return JSON_NUMBER.test(text) ? Number(text) : NaN
-  }
-
-  failAt(at: number, expected: string): never {
-    this.s.at = at
-    this.s.fail(expected)
   }
 }

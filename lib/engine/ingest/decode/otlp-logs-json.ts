@@ -3,35 +3,38 @@
 // and verdicts. Members may come in any order, in camelCase or snake_case; unknown ones are passed over.
 import { isUtf8 } from 'node:buffer'
 import { EngineError } from '../../../model/errors.ts'
-import { Source } from '../../store/columns.ts'
 import type { Check, Decode } from './contract.ts'
 import { afterByteOrderMark } from './json.ts'
+import { JsonScalars } from './otlp-json-scalar.ts'
 import { failTwice, JsonValueReader } from './otlp-json-value.ts'
 import {
-  ATTRIBUTES, BODY, DROPPED_ATTRIBUTES, LOG_RECORDS, NAME, nameCode, OBSERVED_TIME, RESOURCE, RESOURCE_LOGS, SCOPE,
-  SCOPE_LOGS, SEVERITY_NUMBER, SEVERITY_TEXT, SPAN_ID, TIME, TRACE_ID, VERSION,
+  ATTRIBUTES, BODY, DROPPED_ATTRIBUTES, findName, LOG_RECORDS, NAME, OBSERVED_TIME, RESOURCE, RESOURCE_LOGS, SCOPE, SCOPE_LOGS, SEVERITY_NUMBER,
+  SEVERITY_TEXT, SPAN_ID, START_OUTER, START_RECORD, TIME, TRACE_ID, VERSION,
 } from './otlp-names.ts'
-import { OtlpRows } from './otlp-rows.ts'
-import { decodeRows } from './otlp-target.ts'
+import type { OtlpRows } from './otlp-rows.ts'
+import { checkRows, decodeRows, usedWalks } from './otlp-target.ts'
 import { END, NULL, OPEN_ARRAY, OPEN_OBJECT, QUOTE, Scanner } from './scanner.ts'
+
+/** hex digits of either case as lower-case ones, 0 for every other byte */
+const LOWER_HEX = new Uint8Array(256)
+for (const digit of '0123456789abcdefABCDEF') LOWER_HEX[digit.charCodeAt(0)] = digit.toLowerCase().charCodeAt(0)
 
 /** @throws EngineError as `Check` says; an empty body is an empty request */
 export const checkOtlpLogsJson: Check = (body, context) => {
   if (!isUtf8(body)) throw new EngineError('malformed', 'the body is not valid UTF-8: send JSON as UTF-8')
-  const source = new Source(body)
-  const rows = new OtlpRows(source, context, null)
-  new LogsJsonWalk(source, rows).request()
-  return rows.verdict.finish()
+  return checkRows(body, context, walkJson)
 }
 
 export const decodeOtlpLogsJson: Decode = (body, context, rejected, message, tables) => {
-  const source = new Source(body)
-  decodeRows(source, context, rejected, message, tables, (rows) => new LogsJsonWalk(source, rows).request())
+  decodeRows(body, context, rejected, message, tables, walkJson)
 }
+
+const walkJson = (rows: OtlpRows): LogsJsonWalk => new LogsJsonWalk(rows).request()
 
 class LogsJsonWalk {
   private readonly s: Scanner
   private readonly rows: OtlpRows
+  private readonly scalars: JsonScalars
   private readonly values: JsonValueReader
   private nameFrom = 0
   private nameTo = 0
@@ -41,18 +44,19 @@ class LogsJsonWalk {
   private aheadAt = -1
   private aheadEnd = -1
 
-  constructor(source: Source, rows: OtlpRows) {
-    this.s = new Scanner(source, rows.context.depthMax)
+  constructor(rows: OtlpRows) {
+    this.s = new Scanner(rows.source, rows.context.depthMax)
     this.rows = rows
-    this.values = new JsonValueReader(this.s, rows)
+    this.scalars = new JsonScalars(this.s, rows.decoding)
+    this.values = new JsonValueReader(this.s, this.scalars, rows)
   }
 
-  request(): void {
+  request(): this {
     const { s } = this
     const { bytes } = s.source
     s.reset(afterByteOrderMark(bytes), bytes.length)
     const c = s.peek()
-    if (c === END) return
+    if (c === END) return this
     if (c !== OPEN_OBJECT) {
       s.skipValue()
       s.finish()
@@ -66,13 +70,12 @@ class LogsJsonWalk {
       else s.skipValue()
     }
     s.finish()
+    return this
   }
 
-  /** reads a member's name; the scanner then stands before its value */
+  /** reads the name of a member of an object that stands outside records */
   private member(): number {
-    const { s } = this
-    s.key()
-    return nameCode(s.source.bytes, s.from, s.to)
+    return this.scalars.member(START_OUTER).code
   }
 
   /** the array at the scanner, element by element */
@@ -130,7 +133,7 @@ class LogsJsonWalk {
     return this.aheadAt >= 0
   }
 
-  /** as `member`, but leaves the name's escapes as they are */
+  /** the code of the next member's name, whose escapes stay as they are */
   private peekName(): number {
     const { s } = this
     const { bytes } = s.source
@@ -139,7 +142,8 @@ class LogsJsonWalk {
     if (bytes[start] === QUOTE) s.skipString()
     const before = Buffer.from(bytes.subarray(start, s.at))
     s.at = start
-    const code = this.member()
+    s.key()
+    const { code } = findName(bytes, s.from, s.to)
     bytes.set(before, start)
     return code
   }
@@ -181,18 +185,18 @@ class LogsJsonWalk {
   }
 
   private scope(): void {
-    const { s, values } = this
+    const { s, scalars } = this
     s.open(OPEN_OBJECT)
     for (let first = true; s.more(first); first = false) {
       const code = this.member()
       const c = s.peek()
       if (c === NULL) s.literal()
       else if (code === NAME) {
-        values.text(c)
+        scalars.text(c)
         this.nameFrom = s.from
         this.nameTo = s.to
       } else if (code === VERSION) {
-        values.text(c)
+        scalars.text(c)
         this.versionFrom = s.from
         this.versionTo = s.to
       } else s.skipValue()
@@ -200,7 +204,7 @@ class LogsJsonWalk {
   }
 
   private record(): void {
-    const { s, rows, values } = this
+    const { s, rows, scalars, values } = this
     s.peek()
     const start = s.at
     if (!rows.startRecord()) {
@@ -208,9 +212,11 @@ class LogsJsonWalk {
       return
     }
     let hasBody = false
+    let name = START_RECORD
     s.open(OPEN_OBJECT)
     for (let first = true; s.more(first); first = false) {
-      const code = this.member()
+      name = scalars.member(name)
+      const { code } = name
       const c = s.peek()
       if (c === NULL) s.literal()
       else if (code === ATTRIBUTES) values.attributes(rows.slots.root, 1)
@@ -226,31 +232,29 @@ class LogsJsonWalk {
   }
 
   private recordField(code: number, c: number): void {
-    const { s, rows, values } = this
+    const { s, rows, scalars } = this
     switch (code) {
       case TIME:
-        values.uint64()
-        rows.setTime(s.lo, s.hi)
+        rows.setTime(scalars.nanos())
         return
       case OBSERVED_TIME:
-        values.uint64()
-        rows.setObservedTime(s.lo, s.hi)
+        rows.setObservedTime(scalars.nanos())
         return
       case SEVERITY_NUMBER: {
         const start = s.at
-        values.int64(start)
-        if (s.hi !== s.lo >> 31) values.failAt(start, 'a 32-bit integer')
+        scalars.int64()
+        if (s.hi !== s.lo >> 31) scalars.failAt(start, 'a 32-bit integer')
         rows.setSeverityNumber(s.lo)
         return
       }
       case SEVERITY_TEXT:
-        values.textValue()
+        scalars.textValue()
         rows.setSeverityText(s.from, s.to)
         return
       case DROPPED_ATTRIBUTES: {
         const start = s.at
-        values.int64(start)
-        if (s.hi !== 0) values.failAt(start, 'an unsigned 32-bit integer')
+        scalars.int64()
+        if (s.hi !== 0) scalars.failAt(start, 'an unsigned 32-bit integer')
         rows.setDroppedAttributes(s.lo >>> 0)
         return
       }
@@ -272,13 +276,20 @@ class LogsJsonWalk {
     const { s } = this
     const { bytes } = s.source
     const start = s.at
-    this.values.text(c)
+    this.scalars.text(c)
     for (let p = s.from; p < s.to; p++) {
       const b = bytes[p]!
-      // In ASCII this bit makes A-F lower case and is set in 0-9 already.
-      const lower = b | 0x20
-      if (!((b >= 0x30 && b <= 0x39) || (lower >= 0x61 && lower <= 0x66))) this.values.failAt(start, 'an id in hex digits')
-      bytes[p] = lower
+      const lower = LOWER_HEX[b]!
+      if (lower === 0) this.scalars.failAt(start, 'an id in hex digits')
+      if (lower !== b) bytes[p] = lower
     }
   }
 }
+
+/** see `usedWalks`; one resource, one scope, one record with a body and an attribute */
+const KEPT_RECORD = '{"timeUnixNano":"1000","body":{"stringValue":"a"},"attributes":[{"key":"c","value":{"intValue":"1"}}]}'
+const KEPT_RESOURCE = '{"attributes":[{"key":"a","value":{"stringValue":"b"}}]}'
+export const KEPT_JSON_WALKS = usedWalks(
+  () => Buffer.from(`{"resourceLogs":[{"resource":${KEPT_RESOURCE},"scopeLogs":[{"scope":{"name":"a"},"logRecords":[${KEPT_RECORD}]}]}]}`),
+  walkJson,
+)

@@ -2,10 +2,10 @@
 // hand from bytes to columns: first stop of a collector's body in the receiver (check) and in the
 // writer (decode). One walk in two modes, so both agree on every record; a field nobody knows is
 // passed over, and one with another wire type than ours counts as such.
-import { Source } from '../../store/columns.ts'
 import type { Check, Decode } from './contract.ts'
-import { OtlpRows } from './otlp-rows.ts'
-import { decodeRows } from './otlp-target.ts'
+import { microsOfNanos } from './otlp-rows.ts'
+import type { OtlpRows } from './otlp-rows.ts'
+import { checkRows, decodeRows, usedWalks } from './otlp-target.ts'
 import { BODY_DEPTH, RECORD_VALUE_DEPTH, RESOURCE_VALUE_DEPTH, ValueReader } from './otlp-value.ts'
 import { WireReader } from './protobuf.ts'
 
@@ -30,17 +30,13 @@ const SPAN_ID = 82
 const OBSERVED_TIME = 89
 
 /** @throws EngineError as `Check` says; an empty body is an empty request */
-export const checkOtlpLogs: Check = (body, context) => {
-  const source = new Source(body)
-  const rows = new OtlpRows(source, context, null)
-  new LogsWalk(source, rows).request()
-  return rows.verdict.finish()
-}
+export const checkOtlpLogs: Check = (body, context) => checkRows(body, context, walk)
 
 export const decodeOtlpLogs: Decode = (body, context, rejected, message, tables) => {
-  const source = new Source(body)
-  decodeRows(source, context, rejected, message, tables, (rows) => new LogsWalk(source, rows).request())
+  decodeRows(body, context, rejected, message, tables, walk)
 }
+
+const walk = (rows: OtlpRows): LogsWalk => new LogsWalk(rows).request()
 
 class LogsWalk {
   private readonly r: WireReader
@@ -51,13 +47,13 @@ class LogsWalk {
   private versionFrom = 0
   private versionTo = 0
 
-  constructor(source: Source, rows: OtlpRows) {
-    this.r = new WireReader(source)
+  constructor(rows: OtlpRows) {
+    this.r = new WireReader(rows.source)
     this.rows = rows
     this.values = new ValueReader(this.r, rows)
   }
 
-  request(): void {
+  request(): this {
     const { r } = this
     const end = r.bytes.length
     while (r.pos < end) {
@@ -65,6 +61,7 @@ class LogsWalk {
       if (tag === REQUEST_RESOURCE_LOGS) this.resourceLogs(r.payloadEnd(end))
       else r.skip(tag, end)
     }
+    return this
   }
 
   /** The resource is read first, wherever it stands: what its records may hold depends on it. */
@@ -175,11 +172,11 @@ class LogsWalk {
     switch (tag) {
       case TIME:
         r.fixed64(end)
-        rows.setTime(r.lo, r.hi)
+        rows.setTime(microsOfNanos(r.lo, r.hi))
         return
       case OBSERVED_TIME:
         r.fixed64(end)
-        rows.setObservedTime(r.lo, r.hi)
+        rows.setObservedTime(microsOfNanos(r.lo, r.hi))
         return
       case SEVERITY_NUMBER:
         r.varint64(end)
@@ -212,3 +209,7 @@ class LogsWalk {
     }
   }
 }
+
+/** see `usedWalks`; one resource, one scope, one record with a body and an attribute */
+const KEPT_BODY = '0a2c0a0a0a080a016112030a0162121e0a030a0161121709e8030000000000002a030a016132070a016312021801'
+export const KEPT_WALKS = usedWalks(() => Buffer.from(KEPT_BODY, 'hex'), walk)

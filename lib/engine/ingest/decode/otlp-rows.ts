@@ -7,27 +7,15 @@ import { STREAM_FIELDS_MAX } from '../../../model/schema.ts'
 import type { Micros } from '../../../model/time.ts'
 import { Source } from '../../store/columns.ts'
 import type { Table } from '../../store/columns.ts'
-import type { DecodeContext } from './contract.ts'
+import type { DecodeContext, Verdict } from './contract.ts'
 import { CELLS_MAX } from './judge.ts'
-import { fillCore, LEAF_BOOL, LEAF_DOUBLE, LEAF_INT, LEAF_TEXT, Leaves } from './otlp-run.ts'
-import { SlotTree } from './otlp-slots.ts'
-import type { FieldState, Slot } from './otlp-slots.ts'
+import { CoreColumns } from './otlp-core.ts'
+import { LEAF_BOOL, LEAF_DOUBLE, LEAF_INT, LEAF_TEXT, Leaves } from './otlp-run.ts'
+import { keepTree, takeTree } from './otlp-slots.ts'
+import type { FieldState, Slot, SlotTree } from './otlp-slots.ts'
 import { doubleText, intText, TextBuilder } from './otlp-text.ts'
 import { LogsVerdict, worseFault } from './otlp-verdict.ts'
 import type { Fault } from './otlp-verdict.ts'
-
-const TRACE_ID_BYTES = 16
-const SPAN_ID_BYTES = 8
-
-/** the columns of a record's own fields */
-interface CoreStates {
-  readonly severity: FieldState
-  readonly traceId: FieldState
-  readonly spanId: FieldState
-  readonly libraryName: FieldState
-  readonly libraryVersion: FieldState
-  readonly dropped: FieldState
-}
 
 /** where decoded rows go; null stands for checking */
 export interface RowsTarget {
@@ -39,10 +27,11 @@ export interface RowsTarget {
 }
 
 /**
- * Microseconds of unsigned 64-bit nanoseconds given as halves, cut down. 2^32 = 4294967 * 1000 + 296,
+ * Microseconds of unsigned 64-bit nanoseconds given as halves, cut; -1 for zero, which is absent. 2^32 = 4294967 * 1000 + 296,
  * so the quotient is exact for every time before the year 2255; later ones stay far out of any window.
  */
 export function microsOfNanos(lo: number, hi: number): Micros {
+  if (lo === 0 && hi === 0) return -1
   const high = hi >>> 0
   return high * 4_294_967 + Math.floor((high * 296 + (lo >>> 0)) / 1_000)
 }
@@ -51,7 +40,7 @@ export class OtlpRows {
   readonly context: DecodeContext
   readonly source: Source
   readonly slots: SlotTree
-  readonly verdict: LogsVerdict
+  private readonly verdict: LogsVerdict
   /** text that does not stand in the body; valid until the next one is built */
   readonly built = new TextBuilder()
   /** key of the record's body; a map in it is flattened below */
@@ -59,7 +48,9 @@ export class OtlpRows {
   /** true while the record's own body is read: it wins over attributes, and its scalars are text */
   inBody = false
   private readonly target: RowsTarget | null
-  private readonly core: CoreStates | null
+  private readonly keyBytesMax: number
+  private readonly recordFieldsMax: number
+  private readonly core: CoreColumns | null
   private readonly leaves = new Leaves()
   private inResource = false
   private groupRow = 0
@@ -71,8 +62,9 @@ export class OtlpRows {
   private resourceFields = 0
   private resourceFault: Fault | null = null
   private fault: Fault | null = null
-  private time: Micros = -1
-  private observedTime: Micros = -1
+  /** NaN and no integer, so that the engine makes them doubles from the start */
+  private time: Micros = NaN
+  private observedTime: Micros = NaN
   private severityNumber = 0
   private severityFrom = 0
   private severityTo = 0
@@ -81,11 +73,13 @@ export class OtlpRows {
     this.source = source
     this.context = context
     this.target = target
+    this.keyBytesMax = context.keyBytesMax
+    this.recordFieldsMax = context.recordFieldsMax
     this.verdict = new LogsVerdict(context)
-    this.slots = (target?.slots ?? new SlotTree()).nextRequest()
+    this.slots = (target?.slots ?? takeTree()).nextRequest()
     const body = new Source(Buffer.from('body'))
     this.bodySlot = this.slots.find(this.slots.root, body, 0, body.bytes.length, Infinity)!
-    this.core = target === null ? null : coreStates(target)
+    this.core = target === null ? null : new CoreColumns(source, this.built, this.slots, target.table)
   }
 
   get decoding(): boolean {
@@ -139,10 +133,10 @@ export class OtlpRows {
 
   /** name and version as ranges of the body; empty ranges are absent */
   endScope(nameFrom: number, nameTo: number, versionFrom: number, versionTo: number): void {
-    const { target, core, source } = this
-    if (target === null || core === null || target.table.rows === this.scopeRow) return
-    if (nameTo > nameFrom) fillCore(core.libraryName, source, nameFrom, nameTo, this.scopeRow, target.table.rows)
-    if (versionTo > versionFrom) fillCore(core.libraryVersion, source, versionFrom, versionTo, this.scopeRow, target.table.rows)
+    const { target } = this
+    if (target !== null && target.table.rows > this.scopeRow) {
+      this.core!.library(nameFrom, nameTo, versionFrom, versionTo, this.scopeRow, target.table.rows)
+    }
   }
 
   /**
@@ -178,27 +172,33 @@ export class OtlpRows {
       this.judge(time, bytes)
       return
     }
-    this.writeSeverity(this.core!.severity)
+    this.core!.severity(this.row, this.severityFrom, this.severityTo, this.severityNumber)
     target.table.endRow(time, target.message)
   }
 
-  /** Raw bytes are the body's, by the share of records that were accepted. */
-  finish(bodyBytes: number): void {
+  /** ends checking */
+  judged(): Verdict {
+    keepTree(this.slots)
+    return this.verdict.finish()
+  }
+
+  /** Ends decoding. Raw bytes are the body's, by the share of records that were accepted. */
+  decoded(): void {
     const { target, ordinal } = this
     if (target === null || ordinal === 0) return
     const accepted = ordinal - target.rejected.length
-    if (accepted > 0) target.table.addRawBytes(target.message, Math.floor((bodyBytes * accepted) / ordinal))
+    if (accepted > 0) target.table.addRawBytes(target.message, Math.floor((this.source.bytes.length * accepted) / ordinal))
   }
 
   // --- a record's own fields
 
-  /** nanoseconds since 1970, unsigned halves; zero is absent */
-  setTime(lo: number, hi: number): void {
-    this.time = lo === 0 && hi === 0 ? -1 : microsOfNanos(lo, hi)
+  /** negative: absent */
+  setTime(time: Micros): void {
+    this.time = time
   }
 
-  setObservedTime(lo: number, hi: number): void {
-    this.observedTime = lo === 0 && hi === 0 ? -1 : microsOfNanos(lo, hi)
+  setObservedTime(time: Micros): void {
+    this.observedTime = time
   }
 
   setSeverityNumber(value: number): void {
@@ -211,56 +211,24 @@ export class OtlpRows {
     this.severityTo = to
   }
 
-  /** raw bytes of the body; an id of another length or all zeros is absent (wire.md, ids) */
   setTraceId(from: number, to: number): void {
-    if (this.core !== null && to - from === TRACE_ID_BYTES) this.writeRawId(this.core.traceId, from, to)
+    this.core?.traceId(this.row, from, to)
   }
 
   setSpanId(from: number, to: number): void {
-    if (this.core !== null && to - from === SPAN_ID_BYTES) this.writeRawId(this.core.spanId, from, to)
+    this.core?.spanId(this.row, from, to)
   }
 
-  /** lower-case hex digits in the body */
   setTraceIdHex(from: number, to: number): void {
-    if (this.core !== null && to - from === 2 * TRACE_ID_BYTES) this.writeId(this.core.traceId, this.source, from, to)
+    this.core?.traceIdHex(this.row, from, to)
   }
 
   setSpanIdHex(from: number, to: number): void {
-    if (this.core !== null && to - from === 2 * SPAN_ID_BYTES) this.writeId(this.core.spanId, this.source, from, to)
+    this.core?.spanIdHex(this.row, from, to)
   }
 
-  /** unsigned 32 bits; zero is absent */
   setDroppedAttributes(count: number): void {
-    const { core, row } = this
-    if (core === null) return
-    // Written twice in one record, the last one stands: also a zero.
-    if (count === 0) {
-      if (core.dropped.coreRow === row) core.dropped.field.clear(row)
-      return
-    }
-    claim(core.dropped, row).field.setInt(row, count | 0, 0)
-  }
-
-  private writeRawId(state: FieldState, from: number, to: number): void {
-    const { built } = this
-    built.clear()
-    built.hex(this.source, from, to)
-    this.writeId(state, built.source, 0, built.length)
-  }
-
-  private writeId(state: FieldState, s: Source, from: number, to: number): void {
-    if (!isZeroHex(s, from, to)) claim(state, this.row).field.setText(this.row, s, from, to)
-  }
-
-  /** text if there is any, else the number */
-  private writeSeverity(state: FieldState): void {
-    const { row } = this
-    if (this.severityTo > this.severityFrom) claim(state, row).field.setText(row, this.source, this.severityFrom, this.severityTo)
-    else if (this.severityNumber > 0) {
-      this.built.clear()
-      this.built.ascii(String(this.severityNumber))
-      claim(state, row).field.setText(row, this.built.source, 0, this.built.length)
-    }
+    this.core?.droppedAttributes(this.row, count)
   }
 
   // --- attributes and body, value by value
@@ -268,14 +236,19 @@ export class OtlpRows {
   /** the slot of a key; `nowhere` when the record cannot be stored because of it */
   slot(parent: Slot, from: number, to: number): Slot {
     const bytes = to - from
-    const { keyBytesMax, recordFieldsMax } = this.context
-    if (bytes === 0) return this.refuse('field_name', 'a field name is empty: name every field')
-    if (bytes > keyBytesMax) return this.refuse('field_name', `a field name is ${bytes} bytes long: at most ${keyBytesMax}`)
+    const { slots } = this
+    if (bytes === 0 || bytes > this.keyBytesMax) return this.refuseName(bytes)
     // Refused already: names of no use are not even looked up.
-    if (this.fields > recordFieldsMax || parent === this.slots.nowhere) return this.slots.nowhere
-    const found = this.slots.find(parent, this.source, from, to, STREAM_FIELDS_MAX)
+    if (this.fields > this.recordFieldsMax || parent === slots.nowhere) return slots.nowhere
+    const found = slots.find(parent, this.source, from, to, STREAM_FIELDS_MAX)
     // A stream has no room for them either, and every name costs a column while decoding.
     return found ?? this.refuse('too_many_fields', `the request has more than ${STREAM_FIELDS_MAX} different field names: send fewer`)
+  }
+
+  /** the slot of the key at `from` when it is the expected one; OTLP JSON only */
+  guessedSlot(parent: Slot, from: number, end: number): Slot | null {
+    if (this.fields > this.recordFieldsMax || parent === this.slots.nowhere) return null
+    return this.slots.guessed(parent, this.source, from, end, STREAM_FIELDS_MAX)
   }
 
   text(slot: Slot, s: Source, from: number, to: number): void {
@@ -337,6 +310,11 @@ export class OtlpRows {
     return state
   }
 
+  private refuseName(bytes: number): Slot {
+    if (bytes === 0) return this.refuse('field_name', 'a field name is empty: name every field')
+    return this.refuse('field_name', `a field name is ${bytes} bytes long: at most ${this.keyBytesMax}`)
+  }
+
   private refuse(slug: Fault['slug'], message: string): Slot {
     this.fault = worseFault(this.fault, { slug, message })
     return this.slots.nowhere
@@ -353,7 +331,8 @@ export class OtlpRows {
       fault = worseFault(fault, { slug: 'too_many_fields', message: `the record has ${this.fields} fields: at most ${recordFieldsMax}` })
     }
     if (slots.used * (verdict.accepted + 1) > CELLS_MAX) {
-      fault = worseFault(fault, { slug: 'too_many_fields', message: `the request has ${slots.used} different fields in ${verdict.accepted + 1} records: send fewer at a time` })
+      const message = `the request has ${slots.used} different fields in ${verdict.accepted + 1} records: send fewer at a time`
+      fault = worseFault(fault, { slug: 'too_many_fields', message })
     }
     if (time < oldest || time > newest) {
       fault = worseFault(fault, { slug: 'timestamp', message: `the time ${time} (microseconds) is outside the window: from ${oldest} to ${newest}` })
@@ -365,27 +344,5 @@ export class OtlpRows {
       slots.dropFresh()
       verdict.reject(fault)
     }
-  }
-}
-
-/** marks a column as written by the record itself */
-function claim(state: FieldState, row: number): FieldState {
-  state.coreRow = state.lastRow = row
-  return state
-}
-
-function isZeroHex(s: Source, from: number, to: number): boolean {
-  for (let p = from; p < to; p++) if (s.bytes[p] !== 0x30) return false
-  return true
-}
-
-function coreStates({ table, slots }: RowsTarget): CoreStates {
-  return {
-    severity: slots.named('severity', table),
-    traceId: slots.named('trace_id', table),
-    spanId: slots.named('span_id', table),
-    libraryName: slots.named('instrumentation_library_name', table),
-    libraryVersion: slots.named('instrumentation_library_version', table),
-    dropped: slots.named('dropped_attributes_count', table),
   }
 }

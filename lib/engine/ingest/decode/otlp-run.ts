@@ -1,6 +1,7 @@
 // A resource's attributes belong to every record under it: they are decoded once, kept as leaves,
 // and written into the whole run of rows at its end, where no record wrote a value of its own.
-import { BoolColumn, DoubleColumn, IntColumn, TextColumn } from '../../store/columns.ts'
+import { TextColumn } from '../../store/columns.ts'
+import { BoolColumn, DoubleColumn, IntColumn } from '../../store/number-columns.ts'
 import type { FieldColumns, Source, Table } from '../../store/columns.ts'
 import type { FieldState, Slot, SlotTree } from './otlp-slots.ts'
 

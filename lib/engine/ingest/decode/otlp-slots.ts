@@ -2,9 +2,13 @@
 // come in the same order record after record, so each slot remembers the two slots that followed it
 // last; a guess costs one comparison of bytes, and only a wrong one a look into a map.
 import { RESERVED_FIELDS } from '../../../model/schema.ts'
-import { TextColumn } from '../../store/columns.ts'
 import type { FieldColumns, Source, Table } from '../../store/columns.ts'
 import { cleanFieldName } from '../flatten.ts'
+import type { Name } from './otlp-names.ts'
+import { standsAt, wordsOf } from './otlp-words.ts'
+import type { Words } from './otlp-words.ts'
+
+const QUOTE = 0x22
 
 /** slots above which a tree is planted anew at the next request */
 const SLOTS_MAX = 8_192
@@ -29,35 +33,41 @@ export class FieldState {
 /** One key below another; the root's children are the names of attributes. */
 export class Slot {
   readonly parent: Slot | null
-  /** the key's bytes among the tree's keys */
-  readonly entry: number
+  readonly key: Words
   children: Map<string, Slot> | null = null
   /** the slot that followed this one last, and the one before it */
   next: Slot | null = null
   other: Slot | null = null
   /** null until something is written */
   state: FieldState | null = null
+  /** OTLP JSON: the kind its last value was of */
+  kind: Name | null = null
+  /** OTLP JSON writes the key without escapes: found again in quotes, it is itself */
+  readonly isVerbatim: boolean
   /** the request that used it last, counted by its tree */
   usedIn = 0
   /** cleaned keys from the root, joined by `_`; null until needed */
   path: string | null = null
 
-  constructor(parent: Slot | null, entry: number) {
+  constructor(parent: Slot | null, key: Words, isVerbatim: boolean) {
     this.parent = parent
-    this.entry = entry
+    this.key = key
+    this.isVerbatim = isVerbatim
   }
 }
+
+const NO_KEY = wordsOf(Buffer.alloc(0))
 
 /** reserved columns are ours, and `_timestamp` of an attribute must not set the row's time */
 const fieldName = (path: string): string => (path === '_timestamp' || RESERVED_FIELDS.has(path) ? `attr_${path}` : path)
 
 export class SlotTree {
-  readonly root = new Slot(null, -1)
+  readonly root = new Slot(null, NO_KEY, false)
   /** stands before the first key of a resource and of a record, so that both have a first guess */
-  readonly resourceStart = new Slot(null, -1)
-  readonly recordStart = new Slot(null, -1)
+  readonly resourceStart = new Slot(null, NO_KEY, false)
+  readonly recordStart = new Slot(null, NO_KEY, false)
   /** takes the values of keys that must not be stored */
-  readonly nowhere = new Slot(null, -1)
+  readonly nowhere = new Slot(null, NO_KEY, false)
   /** slots used in this request */
   used = 0
   private readonly fresh: Slot[] = []
@@ -65,7 +75,6 @@ export class SlotTree {
   readonly states: FieldState[] = []
   private runs = 0
   private previous = this.resourceStart
-  private keys = new TextColumn(0)
   /** slots there are */
   private size = 0
   private readonly byName = new Map<string, FieldState>()
@@ -83,7 +92,6 @@ export class SlotTree {
   /** Keys that never repeat must not fill the memory of a tree that is used again and again. */
   private forget(): void {
     this.size = 0
-    this.keys = new TextColumn(0)
     this.root.children = null
     for (const start of [this.resourceStart, this.recordStart]) start.next = start.other = null
   }
@@ -100,12 +108,13 @@ export class SlotTree {
 
   /** the slot of the key [from, to) below `parent`; null: the request uses `usedMax` others already */
   find(parent: Slot, s: Source, from: number, to: number, usedMax: number): Slot | null {
-    const { previous, keys } = this
+    const { previous } = this
+    const length = to - from
     const { next, other } = previous
     let found: Slot | null
-    if (next !== null && next.parent === parent && keys.equals(next.entry, s, from, to)) found = next
+    if (next !== null && next.parent === parent && next.key.length === length && standsAt(next.key, s, from)) found = next
     else {
-      const isOther = other !== null && other.parent === parent && keys.equals(other.entry, s, from, to)
+      const isOther = other !== null && other.parent === parent && other.key.length === length && standsAt(other.key, s, from)
       found = isOther ? other : this.lookUp(parent, s, from, to, this.used < usedMax)
       if (found === null) return null
       previous.other = next
@@ -115,6 +124,26 @@ export class SlotTree {
     return (this.previous = found)
   }
 
+  /** the slot that is expected next, when its key stands at `from` just so, with a quote behind it, below `end` */
+  guessed(parent: Slot, s: Source, from: number, end: number, usedMax: number): Slot | null {
+    const { previous } = this
+    const { next, other } = previous
+    let found: Slot | null = null
+    if (next !== null && this.isAt(next, parent, s, from, end)) found = next
+    else if (other !== null && this.isAt(other, parent, s, from, end)) {
+      found = other
+      previous.other = next
+      previous.next = other
+    }
+    if (found === null || (found.usedIn !== this.request && !this.use(found, usedMax))) return null
+    return (this.previous = found)
+  }
+
+  private isAt(slot: Slot, parent: Slot, s: Source, from: number, end: number): boolean {
+    const to = from + slot.key.length
+    return slot.parent === parent && slot.isVerbatim && to < end && s.bytes[to] === QUOTE && standsAt(slot.key, s, from)
+  }
+
   /** Latin-1 maps bytes to characters one to one; the engine's maps are safe from made-up collisions. */
   private lookUp(parent: Slot, s: Source, from: number, to: number, mayMake: boolean): Slot | null {
     const text = s.bytes.toString('latin1', from, to)
@@ -122,7 +151,7 @@ export class SlotTree {
     const known = parent.children.get(text)
     if (known !== undefined) return known
     if (!mayMake) return null
-    const made = new Slot(parent, this.keys.push(s, from, to))
+    const made = new Slot(parent, wordsOf(Buffer.from(s.bytes.subarray(from, to))), !/["\\\u0000-\u001f]/.test(text))
     parent.children.set(text, made)
     this.size++
     return made
@@ -166,10 +195,24 @@ export class SlotTree {
 
   private pathOf(slot: Slot): string {
     if (slot.path !== null) return slot.path
-    const { keys } = this
-    const key = cleanFieldName(keys.arena, keys.offsets[slot.entry]!, keys.offsets[slot.entry + 1]!)
+    const key = cleanFieldName(slot.key.bytes, 0, slot.key.length)
     const { parent } = slot
     slot.path = parent === null || parent === this.root ? key : `${this.pathOf(parent)}_${key}`
     return slot.path
   }
+}
+
+/** the tree of the last check: what senders send next has the same keys */
+let spare: SlotTree | null = null
+
+/** a tree for checking; another check meanwhile gets another one */
+export function takeTree(): SlotTree {
+  const tree = spare ?? new SlotTree()
+  spare = null
+  return tree
+}
+
+/** gives a tree back whose request is done */
+export function keepTree(tree: SlotTree): void {
+  spare = tree
 }

@@ -23,6 +23,9 @@ export const LIST_STEP = 2
 export const ELEMENT_STEP = 3
 export const MEMBER_STEP = 4
 
+/** below, a length is one byte */
+const ONE_BYTE = 128
+
 /** tags of AnyValue's fields: number * 8 + wire type */
 const STRING = 10
 const BOOL = 16
@@ -64,6 +67,20 @@ export class ValueReader {
 
   /** A KeyValue that ends at `end`: one field, or several below it. `level`: parts of its name; `depth`: its value's. */
   attribute(end: number, parent: Slot, level: number, depth: number): void {
+    const { bytes, pos } = this.r
+    // As nearly every encoder writes it: key, then value, both shorter than 128 bytes, and the end.
+    if (bytes[pos] === KEY) {
+      const keyFrom = pos + 2
+      const keyTo = keyFrom + bytes[pos + 1]!
+      if (keyTo - keyFrom < ONE_BYTE && keyTo + 2 <= end && bytes[keyTo] === VALUE) {
+        const length = bytes[keyTo + 1]!
+        if (length < ONE_BYTE && keyTo + 2 + length === end) {
+          const slot = this.rows.slot(parent, keyFrom, keyTo)
+          this.value(keyTo + 2, end, slot, level, depth)
+          return
+        }
+      }
+    }
     this.pair(end)
     const { valueFrom, valueTo } = this
     const slot = this.rows.slot(parent, this.keyFrom, this.keyTo)
@@ -73,9 +90,21 @@ export class ValueReader {
   /** An AnyValue [from, to) as the field or fields of `slot`; leaves the reader anywhere. */
   value(from: number, to: number, slot: Slot, level: number, depth: number): void {
     const { rows } = this
+    const { bytes } = this.r
     this.checkDepth(depth)
+    // As above: a short text and nothing else.
+    const length = to - from - 2
+    if (length < ONE_BYTE && bytes[from] === STRING && bytes[from + 1] === length) {
+      rows.text(slot, rows.source, from + 2, to)
+      return
+    }
     this.oneof(from, to)
-    const { a, b } = this
+    this.field(slot, level, depth)
+  }
+
+  /** the AnyValue just read */
+  private field(slot: Slot, level: number, depth: number): void {
+    const { rows, a, b } = this
     switch (this.kind) {
       case STRING:
         rows.text(slot, rows.source, a, b)

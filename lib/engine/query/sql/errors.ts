@@ -52,7 +52,7 @@ const REGEX_REFUSED = new RegExp(`^Invalid Input Error: (${[
 
 const RULES: readonly Rule[] = [
   [/^Binder Error: Referenced column "(.*)" not found/, ([name], asked) => unknownColumn(name!, asked)],
-  [/^Binder Error: Table "(.*)" does not have a column named "(.*)"/, ([, name], asked) => unknownColumn(name!, asked)],
+  [/^Binder Error: (?:Table|Values list) "(.*)" does not have a column named "(.*)"/, ([, name], asked) => unknownColumn(name!, asked)],
   [/^Binder Error: Column "(.*)" in \w+ list not found/, ([name], asked) => unknownColumn(name!, asked)],
   [/^Binder Error: Cannot extract field '(.*)' from expression "(.*)" because/, ([name], asked) => unknownColumn(name!, asked)],
   [/^Binder Error: Referenced table "(.*)" not found!(?:\s*Candidate tables: "(.*)")?/, ([name, near]) => ({
