@@ -136,7 +136,8 @@ async function writeWaiting(ports: Ports, settings: Settings, state: WriterState
     const outcome = await writeBatch(ports, settings, state, messages)
     await delivery.done(outcome.done)
     for (const { bid, error } of outcome.retry) await giveBack(delivery, [bid], error)
-    for (const { bid, reason } of outcome.park) await delivery.park([bid], reason)
+    // A parked message is in the quarantine with its claim: the queue has no more to do with it.
+    await delivery.done(outcome.park.map(({ bid }) => bid))
   } catch (thrown) {
     const error = asEngineError(thrown)
     ports.telemetry.log('error', 'a batch could not be written', { messages: messages.length, slug: error.slug, reason: String(error.detail.cause ?? error.message) })

@@ -14,7 +14,7 @@ import { encodeJson, encodeProtobuf } from '../support/otlp.ts'
 
 const RECORDS = Number(process.argv[2] ?? 970)
 const ROUND_BYTES = 12e6
-const WARM_ROUNDS = 4
+const WARM_ROUNDS = 12
 const ROUNDS = 9
 
 const ports = memoryPorts()

@@ -194,6 +194,10 @@ describe('61-63 numbers at the edge', () => {
     expect((await refusal('SELECT id FROM app', query)).slice(1)).toEqual([400, slug])
   })
 
+  test('63 a number too large for us is told its bounds, not that it is no number', async () => {
+    expect((await ask('SELECT id FROM app', { end_time: start * 1_000 })).message).toBe('query.end_time is 1700000000000000000: it must be from 0 to 9007199254740991')
+  })
+
   test('a body that is no search is refused by its shape', async () => {
     for (const body of ['', '[]', 'null', '{', '{"query":[]}', '{"query":{}}', '{"query":{"sql":{"$ne":1}}}', '"x"']) {
       const response = await post('/api/default/_search', body)

@@ -219,3 +219,13 @@ test('requests, records and bytes are counted by route and outcome', async () =>
   expect(telemetry.total('ingest_bytes_total')).toBe(32)
   expect(telemetry.observations.map((o) => o.name)).toEqual(['ingest_receive_ms', 'ingest_receive_ms'])
 })
+
+test('an attempt that thaws after its age limit queues nothing and asks for a retry', async () => {
+  const put = ports.blobs.put.bind(ports.blobs)
+  ports.blobs.put = (key, body) => {
+    ports.clock.micros += (DEFAULT_SETTINGS.attemptMsMax + 1) * 1_000
+    return put(key, body)
+  }
+  expect(await refusal(send({}, { spillAboveBytes: 0 }))).toMatchObject({ slug: 'unavailable' })
+  expect(ports.queue.messages).toEqual([])
+})

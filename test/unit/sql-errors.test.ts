@@ -20,6 +20,7 @@ describe('a refusal', () => {
     const table: readonly (readonly [sql: string, slug: string, code: number, place: string | undefined, message: RegExp])[] = [
       ["SELECT 'mesage', mesage FROM \"default\"", 'unknown_column', 20004, 'line 1, column 18', /the column "mesage" does not exist; did you mean message/],
       ['SELECT d.nope_ FROM "default" d', 'unknown_column', 20004, 'line 1, column 10', /"nope_"/],
+      ['SELECT v.nope FROM (VALUES (1)) v(a)', 'unknown_column', 20004, 'line 1, column 10', /"nope"/],
       ['SELECT x.level FROM "default" d', 'unknown_column', 20004, 'line 1, column 8', /the table "x" is not one of this SELECT's/],
       ['SELECT level.foo FROM "default"', 'unknown_column', 20004, 'line 1, column 14', /"foo"/],
       ['SELECT * EXCLUDE (foo) FROM "default"', 'unknown_column', 20004, 'line 1, column 19', /"foo"/],

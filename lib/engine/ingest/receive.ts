@@ -4,7 +4,7 @@
 // names, or not at all.
 import { createHash } from 'node:crypto'
 import { EngineError, asEngineError } from '../../model/errors.ts'
-import type { Micros } from '../../model/time.ts'
+import { MICROS_PER_MS, type Micros } from '../../model/time.ts'
 import type { Ports, Telemetry } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import { spillKey } from '../store/layout.ts'
@@ -41,7 +41,7 @@ export async function receive(ports: ReceivePorts, settings: Settings, request: 
   const startedMs = ports.clock.monotonicMs()
   const { telemetry } = ports
   try {
-    const outcome = await accept(ports, settings, request)
+    const outcome = await accept(ports, settings, request, { at: ports.clock.now(), ms: startedMs })
     const { records, rejections } = outcome.verdict
     telemetry.count('ingest_requests_total', 1, { route: request.route, outcome: outcome.bid === null ? 'nothing' : 'stored' })
     telemetry.count('ingest_records_total', records - rejections.length, { route: request.route, outcome: 'accepted' })
@@ -57,7 +57,13 @@ export async function receive(ports: ReceivePorts, settings: Settings, request: 
   }
 }
 
-async function accept(ports: ReceivePorts, settings: Settings, request: IngestRequest): Promise<Received> {
+/** when the attempt began, by both clocks */
+interface Since {
+  readonly at: Micros
+  readonly ms: number
+}
+
+async function accept(ports: ReceivePorts, settings: Settings, request: IngestRequest, since: Since): Promise<Received> {
   refuseOversized(request, settings)
   const coding = codingOf(request.contentEncoding)
   const first = judge(request, coding, settings, ports.clock.now())
@@ -68,8 +74,22 @@ async function accept(ports: ReceivePorts, settings: Settings, request: IngestRe
   if (judged.accepted === 0) return received(null, judged)
   const stored = await store(ports, settings, request, identity.bid, coding)
   const bytes = envelopeOf(request, identity.bid, judged, stored)
+  refuseStale(ports, settings, since)
   await answered(ports.queue.send({ org: request.org, bid: identity.bid, bytes }))
   return received(identity.bid, judged)
+}
+
+/**
+ * A host may freeze for weeks and thaw here: its client is long gone, and the message would come after
+ * duplicates can still be told (the age fence counts from acceptedAt). By both clocks, since a frozen
+ * host's monotonic one may have stood still, and the wall clock may have been set back.
+ */
+function refuseStale(ports: ReceivePorts, settings: Settings, since: Since): void {
+  const wallMs = (ports.clock.now() - since.at) / MICROS_PER_MS
+  const monotonicMs = ports.clock.monotonicMs() - since.ms
+  if (wallMs <= settings.attemptMsMax && monotonicMs <= settings.attemptMsMax) return
+  throw new EngineError('unavailable', `the request took longer than ${settings.attemptMsMax} ms before it could be queued: send it again`,
+    { retryAfterSeconds: RETRY_AFTER_SECONDS })
 }
 
 interface Judged {
