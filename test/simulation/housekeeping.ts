@@ -140,7 +140,7 @@ export class Housekeeping {
   purge(): void {
     const { world } = this
     const process = newProcess(world, 'purger', PURGER_SKEW)
-    for (const [txid, garbage] of [...world.garbage]) this.run(this.purgeOne(process, txid, garbage.seen, portsOf(world, process)))
+    for (const [txid, garbage] of Array.from(world.garbage)) this.run(this.purgeOne(process, txid, garbage.seen, portsOf(world, process)))
   }
 
   private async purgeOne(process: Process, txid: string, seen: number | null, ports: Ports): Promise<void> {
@@ -190,7 +190,7 @@ export class Housekeeping {
   sweepAll(): void {
     const { world } = this
     const listed = new Set([...world.slots.values()].map(({ entry }) => entry?.key))
-    for (const key of [...world.objects.keys()]) {
+    for (const key of Array.from(world.objects.keys())) {
       if (listed.has(key)) continue
       if (key.startsWith('fresh/')) this.sweep(key.split('/')[1] as OrgId, key)
       else if (key.startsWith('data/') && ![...world.garbage.values()].some(({ keys }) => keys.includes(key))) {

@@ -70,7 +70,7 @@ async function live(world: World): Promise<void> {
     return world.check.settle()
   }
   const clients = new Clients(world)
-  new Delivery(world)
+  void new Delivery(world) // it plans its own deliveries
   const housekeeping = new Housekeeping(world)
   const readers = new Readers(world)
   plan(world, clients, readers, housekeeping)
