@@ -104,7 +104,7 @@ export async function write(world: World, messages: readonly DeliveredMessage[])
   const outcome = await writeBatch(world.ports, SETTINGS, newWriterState(), messages)
   await world.delivery.done(outcome.done)
   for (const { bid, error } of outcome.retry) await world.delivery.retry([bid], 0, error.message)
-  for (const { bid, reason } of outcome.park) await world.delivery.park([bid], reason)
+  await world.delivery.done(outcome.park.map(({ bid }) => bid))
 }
 
 /** writes until nothing waits. @throws Error when messages stay */

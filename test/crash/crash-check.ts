@@ -92,7 +92,7 @@ function faultsOfQueue(dataDir: string, { queued, dead }: FolderReading, garbage
   const faults = queued === 0 ? [] : [`${queued} messages are queued`]
   const folder = join(dataDir, 'objects', 'quarantine')
   const parked = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(GARBAGE.bid)).length : 0
-  if (dead !== parked || parked > 1) faults.push(`${dead} letters are dead, ${parked} objects in the quarantine`)
+  if (dead !== 0 || parked > 1) faults.push(`${dead} letters are dead, ${parked} objects in the quarantine`)
   if (garbage && parked !== 1) faults.push('the unreadable message was acknowledged and is not in the quarantine')
   return faults
 }
