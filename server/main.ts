@@ -1,5 +1,6 @@
 // STORY: one process that is the whole of nilometer. Read the environment, hold the data folder, open
 // the ports, make sure there is a root user, serve, say how to begin, and stop without losing a row.
+import './collector.ts'
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { createAuthenticator } from '../lib/engine/access/login.ts'

@@ -2,7 +2,6 @@
 // encoders of every type share: the scratch arrays, the cutting into pages, levels and dictionary
 // indexes. parquet-pages.ts compresses and frames the result.
 import type { Encoding, Statistics } from 'hyparquet'
-import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js'
 import { ByteSink, bitsFor, encodeHybrid } from './encodings.ts'
 
 /** rows of one row group: positions [from, to) of `order`, which holds rows of the table */
@@ -38,13 +37,12 @@ export interface RawChunk {
 
 /** scratch above this is given back after a file */
 const SCRATCH_BYTES_KEPT = 16 << 20
-const WRITER_BYTES = 1 << 16
 
 /** Scratch of the encoder, kept between chunks and files: allocating it afresh costs page faults. */
 export class Workspace {
   readonly sink = new ByteSink()
   /** the file being written */
-  writer = new ByteWriter(WRITER_BYTES)
+  readonly file = new ByteSink()
   /** 1 where a row has a value: definition levels */
   levels = new Uint8Array(0)
   /** values of the rows that have one, in order, by kind */
@@ -57,16 +55,9 @@ export class Workspace {
   seen = new Int32Array(0)
   seenBase = 1
 
-  /** an empty writer for the next file */
-  beginFile(): ByteWriter {
-    this.writer.index = this.writer.offset = 0
-    return this.writer
-  }
-
   /** gives back what one big file needed */
   endFile(): void {
-    if (this.sink.bytes.length > SCRATCH_BYTES_KEPT) this.sink.shrink()
-    if (this.writer.buffer.byteLength > SCRATCH_BYTES_KEPT) this.writer = new ByteWriter(WRITER_BYTES)
+    for (const sink of [this.sink, this.file]) if (sink.bytes.length > SCRATCH_BYTES_KEPT) sink.shrink()
   }
 
   /** forgets the last chunk and makes room for `rows` */

@@ -40,6 +40,13 @@ export class ByteSink {
     this.at = 0
   }
 
+  /** appends bytes, with room for them */
+  append(bytes: Uint8Array): void {
+    this.reserve(bytes.length)
+    this.bytes.set(bytes, this.at)
+    this.at += bytes.length
+  }
+
   byte(value: number): void {
     this.bytes[this.at++] = value
   }

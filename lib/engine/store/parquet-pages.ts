@@ -1,11 +1,10 @@
 // Raw pages to bytes of a file: compress, put the page header before, describe the chunk for the
-// footer. Thrift and headers are hyparquet-writer's (its `src/` is exported; pinned exactly).
+// footer.
 import { constants, zstdCompressSync } from 'node:zlib'
 import type { ColumnChunk, Encoding, SchemaElement } from 'hyparquet'
-import type { ByteWriter } from 'hyparquet-writer/src/bytewriter.js'
-import { writePageHeader } from 'hyparquet-writer/src/datapage.js'
 import type { RawChunk, RawPage } from './chunk-pages.ts'
 import type { ByteSink } from './encodings.ts'
+import { pageHeader } from './parquet-thrift.ts'
 
 /** a zstd call costs some 30 us whatever the size: leaving these out makes a pack of many slices 0.1 % larger and saves a quarter of the calls */
 const COMPRESS_FROM_BYTES = 512
@@ -43,21 +42,21 @@ function compressedBody(sink: ByteSink, page: RawPage, level: number): Uint8Arra
   return page.kind === 'data' && body.length >= size ? null : body
 }
 
-/** appends a packed chunk; the result is its entry in the footer */
-export function writeChunk(writer: ByteWriter, sink: ByteSink, packed: PackedChunk, element: SchemaElement): ColumnChunk {
-  const start = writer.offset
+/** appends a packed chunk to the file; the result is its entry in the footer */
+export function writeChunk(file: ByteSink, sink: ByteSink, packed: PackedChunk, element: SchemaElement): ColumnChunk {
+  const start = file.at
   let rawBytes = 0
   let dataStart = -1
   let dictionaryStart = -1
   packed.raw.pages.forEach((page, i) => {
-    const at = writer.offset
+    const at = file.at
     if (page.kind === 'dictionary') dictionaryStart = at
     else if (dataStart < 0) dataStart = at
-    writeHeader(writer, page, packed.bodies[i] ?? null)
-    rawBytes += writer.offset - at + page.to - page.from
     const body = packed.bodies[i] ?? null
-    writer.appendBytes(sink.bytes.subarray(page.from, body === null ? page.to : page.body))
-    if (body !== null) writer.appendBytes(body)
+    pageHeader(file, page, page.body - page.from + (body?.length ?? page.to - page.body), body !== null)
+    rawBytes += file.at - at + page.to - page.from
+    file.append(sink.bytes.subarray(page.from, body === null ? page.to : page.body))
+    if (body !== null) file.append(body)
   })
   const { encoding, rows, statistics } = packed.raw
   return {
@@ -70,36 +69,10 @@ export function writeChunk(writer: ByteWriter, sink: ByteSink, packed: PackedChu
       codec: packed.compressed ? 'ZSTD' : 'UNCOMPRESSED',
       num_values: BigInt(rows),
       total_uncompressed_size: BigInt(rawBytes),
-      total_compressed_size: BigInt(writer.offset - start),
+      total_compressed_size: BigInt(file.at - start),
       data_page_offset: BigInt(dataStart),
       ...(dictionaryStart < 0 ? {} : { dictionary_page_offset: BigInt(dictionaryStart) }),
       statistics,
     },
   }
-}
-
-function writeHeader(writer: ByteWriter, page: RawPage, body: Uint8Array | null): void {
-  const levels = page.body - page.from
-  const sizes = {
-    uncompressed_page_size: page.to - page.from,
-    compressed_page_size: levels + (body?.length ?? page.to - page.body),
-  }
-  const { encoding, values, nulls } = page
-  if (page.kind === 'dictionary') {
-    writePageHeader(writer, { type: 'DICTIONARY_PAGE', ...sizes, dictionary_page_header: { num_values: values, encoding } })
-    return
-  }
-  writePageHeader(writer, {
-    type: 'DATA_PAGE_V2',
-    ...sizes,
-    data_page_header_v2: {
-      num_values: values,
-      num_nulls: nulls,
-      num_rows: values,
-      encoding,
-      definition_levels_byte_length: levels,
-      repetition_levels_byte_length: 0,
-      is_compressed: body !== null,
-    },
-  })
 }

@@ -1,9 +1,7 @@
 // Settled columns to one complete Parquet file: the bytes of a slice. Encodes from byte arenas and
-// typed arrays, row group by row group, and leaves thrift and footer to hyparquet-writer. The layout
+// typed arrays, row group by row group. The layout
 // (order of columns, encodings, statistics) is written down in docs/format.md.
 import type { ColumnChunk, KeyValue, RowGroup, SchemaElement } from 'hyparquet'
-import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js'
-import { writeMetadata } from 'hyparquet-writer/src/metadata.js'
 import { assert } from '../../model/errors.ts'
 import type { Fields } from '../../model/schema.ts'
 import { Workspace } from './chunk-pages.ts'
@@ -11,6 +9,8 @@ import type { EncodeLimits, RawChunk, RowWindow } from './chunk-pages.ts'
 import { encodeBools, encodeDoubles, encodeInts, encodeRequired } from './encode-numbers.ts'
 import { encodeText } from './encode-text.ts'
 import { packChunk, writeChunk } from './parquet-pages.ts'
+import { ByteSink } from './encodings.ts'
+import { footer } from './parquet-thrift.ts'
 import { MESSAGE_ELEMENT, TIME_ELEMENT, schemaElement } from './types.ts'
 import type { SettledColumn } from './types.ts'
 
@@ -50,15 +50,16 @@ export function encodeParquet(input: ParquetInput, ws: Workspace = new Workspace
   const messages = input.messages ?? null
   const elements = [TIME_ELEMENT, ...(messages === null ? [] : [MESSAGE_ELEMENT]), ...columns.map(c => schemaElement(c.name, c.type))]
   const limits = { pageBytesMax: input.pageBytesMax ?? PAGE_BYTES_MAX, statisticsBytesMax: input.statisticsBytesMax }
-  const writer = ws.beginFile()
-  writer.appendUint32(MAGIC)
+  const { file } = ws
+  file.at = 0
+  file.uint32(MAGIC)
   const groups: RowGroup[] = []
   for (let from = 0; from < order.length; from += rowGroupRows) {
     const window = { order, from, to: Math.min(order.length, from + rowGroupRows) }
-    const start = writer.offset
+    const start = file.at
     const chunks: ColumnChunk[] = []
     const add = (candidates: readonly RawChunk[]): void => {
-      chunks.push(writeSmallest(writer, ws, candidates, elements[chunks.length]!, input.zstdLevel))
+      chunks.push(writeSmallest(file, ws, candidates, elements[chunks.length]!, input.zstdLevel))
     }
     add([encodeRequired(ws, input.times, true, window, limits)])
     if (messages !== null) add([encodeRequired(ws, messages, false, window, limits)])
@@ -68,40 +69,36 @@ export function encodeParquet(input: ParquetInput, ws: Workspace = new Workspace
       num_rows: BigInt(window.to - from),
       total_byte_size: chunks.reduce((sum, chunk) => sum + chunk.meta_data!.total_uncompressed_size, 0n),
       file_offset: BigInt(start),
-      total_compressed_size: BigInt(writer.offset - start),
+      total_compressed_size: BigInt(file.at - start),
     })
   }
-  const file = finish(writer, elements, groups, order.length, input.metadata, input.statisticsBytesMax)
+  const bytes = finish(file, elements, groups, order.length, input.metadata)
   ws.endFile()
-  return file
+  return bytes
 }
 
 /** A Parquet file without rows: `_timestamp` and a schema's columns by name, for the planner's view. */
 export function emptyParquet(fields: Fields): Uint8Array<ArrayBuffer> {
   const names = Object.keys(fields).sort()
   const elements = [TIME_ELEMENT, ...names.map(name => schemaElement(name, fields[name]!))]
-  const writer = new ByteWriter(1 << 12)
-  writer.appendUint32(MAGIC)
-  return finish(writer, elements, [], 0, [], 0)
+  const file = new ByteSink()
+  file.uint32(MAGIC)
+  return finish(file, elements, [], 0, [])
 }
 
+/** the file's footer and end, and a copy of all its bytes */
 function finish(
-  writer: ByteWriter, elements: readonly SchemaElement[], groups: RowGroup[], rows: number,
-  metadata: readonly KeyValue[], statisticsBytesMax: number,
+  file: ByteSink, elements: readonly SchemaElement[], groups: readonly RowGroup[], rows: number, metadata: readonly KeyValue[],
 ): Uint8Array<ArrayBuffer> {
   const names = new Set(elements.map(element => element.name.replace(/[A-Z]/g, letter => letter.toLowerCase())))
   assert(names.size === elements.length, 'the columns of a file differ by more than ASCII case and are not reserved')
-  writeMetadata(writer, {
-    version: 2,
-    created_by: CREATED_BY,
-    schema: [{ name: 'root', num_children: elements.length }, ...elements],
-    num_rows: BigInt(rows),
-    row_groups: groups,
-    ...(metadata.length === 0 ? {} : { key_value_metadata: [...metadata] }),
-    metadata_length: 0,
-  }, statisticsBytesMax)
-  writer.appendUint32(MAGIC)
-  return new Uint8Array(writer.buffer.slice(0, writer.index))
+  const start = file.at
+  footer(file, { createdBy: CREATED_BY, elements, groups, rows, metadata })
+  const length = file.at - start
+  file.reserve(8)
+  file.uint32(length)
+  file.uint32(MAGIC)
+  return new Uint8Array(file.bytes.subarray(0, file.at))
 }
 
 function encodeColumn(ws: Workspace, column: SettledColumn, window: RowWindow, limits: EncodeLimits): RawChunk[] {
@@ -115,10 +112,10 @@ function encodeColumn(ws: Workspace, column: SettledColumn, window: RowWindow, l
 }
 
 /** Candidates are encodings of the same rows; which is smaller shows only after compression. */
-function writeSmallest(writer: ByteWriter, ws: Workspace, candidates: readonly RawChunk[], element: SchemaElement, level: number): ColumnChunk {
+function writeSmallest(file: ByteSink, ws: Workspace, candidates: readonly RawChunk[], element: SchemaElement, level: number): ColumnChunk {
   const [first, ...others] = candidates.map(raw => packChunk(ws.sink, raw, level))
   const smallest = others.reduce((best, next) => (next.bytes < best.bytes ? next : best), first!)
-  return writeChunk(writer, ws.sink, smallest, element)
+  return writeChunk(file, ws.sink, smallest, element)
 }
 
 function hasValue(column: SettledColumn, order: Int32Array): boolean {
