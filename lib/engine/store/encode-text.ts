@@ -1,5 +1,6 @@
 // A text column of one row group to raw pages, straight from its arena: a dictionary where that is
 // smaller, else lengths and bytes. No string is made; entries of neighbouring rows go in one copy.
+import type { Statistics } from 'hyparquet'
 import { dictionaryPage, encodeIndexes, encodePages } from './chunk-pages.ts'
 import type { EncodeLimits, RawChunk, RawPage, RowWindow, Workspace } from './chunk-pages.ts'
 import { Source, hashRange } from './columns.ts'
@@ -21,7 +22,7 @@ export function encodeText(ws: Workspace, column: TextColumn, w: RowWindow, limi
   const rows = w.to - w.from
   ws.begin(rows)
   const { levels, entries, used } = ws
-  const { index, offsets } = column
+  const { index } = column
   const { order } = w
   let present = 0
   for (let r = 0; r < rows; r++) {
@@ -31,14 +32,27 @@ export function encodeText(ws: Workspace, column: TextColumn, w: RowWindow, limi
       entries[present++] = entry
     } else levels[r] = 0
   }
+  const null_count = BigInt(rows - present)
+  // Random ids, messages: no dictionary is even tried, and bounds need none.
+  if (column.plain && present > SAMPLE_ENTRIES && !mayRepeat(column, entries, present)) {
+    const statistics = { ...textBounds(column, entries, present, limits.statisticsBytesMax), null_count }
+    return plainText(ws, column, rows, present, statistics, limits)
+  }
   let size = indexDictionary(ws, column, present)
-  if (column.plain && mayRepeat(ws, column, size)) size = joinEqualEntries(ws, column, present, size)
-  const statistics = { ...textBounds(column, used, size, limits.statisticsBytesMax), null_count: BigInt(rows - present) }
+  if (column.plain && size > 1 && mayRepeat(column, used, size)) size = joinEqualEntries(ws, column, present, size)
+  const statistics = { ...textBounds(column, used, size, limits.statisticsBytesMax), null_count }
   if (dictionaryPays(ws, column, present, size)) {
     const pages = [textDictionary(ws, column, size), ...encodeIndexes(ws, rows, present, size, limits.pageBytesMax)]
     return { encoding: 'RLE_DICTIONARY', pages, statistics, rows }
   }
   for (let i = 0; i < present; i++) entries[i] = used[entries[i]!]!
+  return plainText(ws, column, rows, present, statistics, limits)
+}
+
+/** the gathered entries as lengths and bytes */
+function plainText(ws: Workspace, column: TextColumn, rows: number, present: number, statistics: Statistics, limits: EncodeLimits): RawChunk {
+  const { entries } = ws
+  const { offsets } = column
   const encoding = 'DELTA_LENGTH_BYTE_ARRAY'
   const bytesOf = (i: number): number => offsets[entries[i]! + 1]! - offsets[entries[i]!]! + 1
   const pages = encodePages(ws, { rows, present, encoding, bytesMax: limits.pageBytesMax, bytesOf },
@@ -66,19 +80,19 @@ function indexDictionary(ws: Workspace, column: TextColumn, present: number): nu
 }
 
 /**
- * Whether entries of a column whose interning was given up may be equal after all. Decoders give up
+ * Whether the listed entries of a column whose interning was given up may be equal after all. Decoders give up
  * on what the first 48 values show, so a column of eighty pod names can be such a one: few entries
  * are all compared, of many a sample.
  */
-function mayRepeat(ws: Workspace, column: TextColumn, size: number): boolean {
-  if (size <= SAMPLE_ENTRIES) return size > 1
+function mayRepeat(column: TextColumn, list: Int32Array, size: number): boolean {
+  if (size <= SAMPLE_ENTRIES) return true
   const source = new Source(column.arena)
   const { offsets } = column
   // A place a hash, without a look at what else may stand there: 3 in a hundred meet and count as equal.
   const places = new Uint8Array(16 * SAMPLE_ENTRIES)
   let taken = 0
   for (let i = 0; i < SAMPLE_ENTRIES; i++) {
-    const entry = ws.used[Math.floor((i * size) / SAMPLE_ENTRIES)]!
+    const entry = list[Math.floor((i * size) / SAMPLE_ENTRIES)]!
     const place = hashRange(source, offsets[entry]!, offsets[entry + 1]!) & (places.length - 1)
     if (places[place] === 0) taken++
     places[place] = 1

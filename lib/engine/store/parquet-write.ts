@@ -1,6 +1,6 @@
 // Settled columns to one complete Parquet file: the bytes of a slice. Encodes from byte arenas and
-// typed arrays, row group by row group. The layout
-// (order of columns, encodings, statistics) is written down in docs/format.md.
+// typed arrays, row group by row group. The layout (order of columns, encodings, statistics) is
+// written down in docs/format.md.
 import type { ColumnChunk, KeyValue, RowGroup, SchemaElement } from 'hyparquet'
 import { assert } from '../../model/errors.ts'
 import type { Fields } from '../../model/schema.ts'
@@ -8,8 +8,8 @@ import { Workspace } from './chunk-pages.ts'
 import type { EncodeLimits, RawChunk, RowWindow } from './chunk-pages.ts'
 import { encodeBools, encodeDoubles, encodeInts, encodeRequired } from './encode-numbers.ts'
 import { encodeText } from './encode-text.ts'
-import { packChunk, writeChunk } from './parquet-pages.ts'
 import { ByteSink } from './encodings.ts'
+import { packChunk, writeChunk } from './parquet-pages.ts'
 import { footer } from './parquet-thrift.ts'
 import { MESSAGE_ELEMENT, TIME_ELEMENT, schemaElement } from './types.ts'
 import type { SettledColumn } from './types.ts'
