@@ -1,4 +1,4 @@
-// The thrift of pages and footers, as an independent reader sees it.
+// Our footer against the one of an independent writer, byte by byte. Page headers are held by every reader's tests.
 import { parquetMetadata } from 'hyparquet'
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js'
 import { writeMetadata } from 'hyparquet-writer/src/metadata.js'

@@ -52,7 +52,7 @@ export interface PackTable {
 /**
  * Scratch of every pack: building one is synchronous, so two never meet. It is never let go, for the
  * engine drops the code compiled for a class when a full collection finds no object of it, and
- * between packs there would be none (measured: the next pack then costs twice as much).
+ * between packs there would be none (measured: the next flush then takes up to twice the CPU).
  */
 const workspace = new Workspace()
 
