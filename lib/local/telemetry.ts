@@ -23,8 +23,6 @@ export interface LocalTelemetry extends Telemetry {
   renderPrometheus(): string
 }
 
-export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
 /** label sets of one metric; more are counted together under `overflow="true"` */
 const SERIES_MAX = 1_000
 const METRICS_MAX = 1_000

@@ -39,6 +39,11 @@ describe('reading a plan', () => {
     expect(plan.streams[0]!.scans.some((s) => s.length === 0)).toBe(true)
   })
 
+  test('a scan that names no stream may be any stream\'s: all of it is fetched, nothing pruned', () => {
+    const nameless = { name: 'READ_PARQUET ', extra_info: { Projections: ['n'] } }
+    expect(readPlan([table], explain(nameless), explain(nameless)).streams[0]).toMatchObject({ columns: ['n', 'd', 's', 'b'], scans: [[]] })
+  })
+
   test('a stream that no scan reads has none', () => {
     expect(readPlan([table], explain(), explain()).streams[0]!.scans).toEqual([])
   })

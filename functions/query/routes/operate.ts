@@ -18,7 +18,6 @@ export function operateRoutes(app: Hono<DoorEnv>, options: QueryAppOptions): voi
     sql_mode: true,
   }
   app.get('/config', (c) => c.json(config))
-  app.get('/config/', (c) => c.json(config))
   app.get('/metrics', async (c) => c.body(await options.renderMetrics(), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }))
   app.put('/node/flush', async (c) => {
     if (options.flush === undefined) throw new EngineError('not_found', 'this deployment has no writer that can be hurried: rows appear after the freshness window')

@@ -71,7 +71,7 @@ function scansOf(explain: string): Scan[] {
 
 /**
  * @param projections EXPLAIN with filter_pushdown and statistics_propagation disabled: its
- *   projections are exactly the columns to fetch (measured-read.md 7)
+ *   projections are exactly the columns to fetch
  * @param filters EXPLAIN with the default optimizers: folded constants
  */
 export function readPlan(tables: readonly StreamTable[], projections: string, filters: string): Plan {
@@ -88,10 +88,11 @@ export function readPlan(tables: readonly StreamTable[], projections: string, fi
     }
     const count = wanted.filter((scan) => scan.stream === i).length
     const own = filtered.filter((scan) => scan.stream === i)
-    // A scan the second plan does not show was folded away or merged: then nothing may be pruned for it.
-    const scans = own.length >= count ? own.map((scan) => conjunctsOf(scan.filters, types)) : own.concat().map(() => [])
-    if (own.length < count) scans.push([])
-    return { table, columns: [...columns], scans: count === 0 && own.length === 0 ? [] : scans }
+    // A scan that the second plan does not show was folded away or merged, and one that names no stream
+    // may be this stream's: then nothing may be pruned.
+    const doubtful = unnamed || own.length < count
+    const scans = doubtful ? [[]] : own.map((scan) => conjunctsOf(scan.filters, types))
+    return { table, columns: [...columns], scans }
   })
   return { shape: 'whole', streams }
 }
