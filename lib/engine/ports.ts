@@ -3,6 +3,7 @@
 // simulator implements them as weakly as AWS does. Contract suites in test/contract hold each.
 import type { Entry } from '../model/file.ts'
 import type { Fields, Schema } from '../model/schema.ts'
+import type { Share, ShareOutcome } from '../model/share.ts'
 import type { OrgId, StreamItem, StreamType } from '../model/stream.ts'
 import type { Day, Micros } from '../model/time.ts'
 
@@ -88,9 +89,11 @@ export interface ListRange {
 export interface Catalog {
   /**
    * All or nothing, at most 100 changes. `token` makes a repeated request the same request.
+   * `judgedAt`: the wall clock's time at which the attempt's age was looked at (absent: now). An adapter that signs
+   * its requests signs with this date, so that one which waited longer than a signature lives has no effect.
    * @throws conflict (retry, jittered) or unavailable (outcome unknown: send the SAME request again)
    */
-  commit(org: OrgId, token: string, changes: readonly Change[]): Promise<CommitOutcome>
+  commit(org: OrgId, token: string, changes: readonly Change[], judgedAt?: Micros): Promise<CommitOutcome>
   /**
    * Entries in state live or replaced: the organisation's whole fresh list and the asked parts of
    * stream lists. Not a snapshot: order and visibility are as weak as commit-protocol section 5 says.
@@ -201,6 +204,15 @@ export interface SqlRows {
   readonly json: Uint8Array
   /** what cut the result short, if anything did */
   readonly cut: 'rows' | 'bytes' | null
+}
+
+/** Who scans shares of a query: functions of their own, or the same process. */
+export interface Leaves {
+  /**
+   * Each slice of the share ends in the pieces or among the failed. Sent again it answers the same.
+   * @throws unavailable, query_timeout, limited: nothing is known of any slice of the share
+   */
+  scan(share: Share): Promise<ShareOutcome>
 }
 
 /** Time. `now` may jump and differ between hosts; `monotonicMs` only measures. */

@@ -113,7 +113,7 @@ async function putPack(ports: Ports, settings: Settings, org: OrgId, attempt: At
  * @throws unavailable when the attempt grew too old or the tries ran out; the outcome is then unknown
  */
 export function commitSame(ports: Ports, settings: Settings, org: OrgId, attempt: Attempt, changes: readonly Change[]): Promise<CommitOutcome> {
-  return again(ports, settings, attempt, () => ports.catalog.commit(org, attempt.fid, changes))
+  return again(ports, settings, attempt, (judgedAt) => ports.catalog.commit(org, attempt.fid, changes, judgedAt))
 }
 
 /** same-request tries: with waits doubling from 50 ms to 5 s, about half a minute of an outage; then the queue holds the message */
@@ -123,14 +123,15 @@ const WAIT_MS_MAX = 5_000
 const REPEATED: ReadonlySet<ErrorKind> = new Set(['conflict', 'unavailable', 'limited', 'timeout'])
 
 /** Repeats one request of an attempt, which is checked for its age before every try. */
-async function again<T>(ports: Ports, settings: Settings, attempt: Attempt, request: () => Promise<T>): Promise<T> {
+async function again<T>(ports: Ports, settings: Settings, attempt: Attempt, request: (judgedAt: Micros) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
-    if (isTooOld(ports, settings, attempt)) {
+    const judgedAt = ports.clock.now()
+    if (isTooOld(ports, settings, attempt, judgedAt)) {
       ports.telemetry.count('attempt_abandoned', 1)
       throw new EngineError('unavailable', `the commit attempt is older than ${settings.attemptMsMax} ms and was given up: deliver the messages again`)
     }
     try {
-      return await request()
+      return await request(judgedAt)
     } catch (error) {
       const { kind } = asEngineError(error)
       if (!REPEATED.has(kind) || tries >= TRIES_MAX) throw error
@@ -141,7 +142,7 @@ async function again<T>(ports: Ports, settings: Settings, attempt: Attempt, requ
   }
 }
 
-function isTooOld(ports: Ports, settings: Settings, attempt: Attempt): boolean {
+function isTooOld(ports: Ports, settings: Settings, attempt: Attempt, now: Micros): boolean {
   const { at, ms } = attempt.since
-  return (ports.clock.now() - at) / MICROS_PER_MS > settings.attemptMsMax || ports.clock.monotonicMs() - ms > settings.attemptMsMax
+  return (now - at) / MICROS_PER_MS > settings.attemptMsMax || ports.clock.monotonicMs() - ms > settings.attemptMsMax
 }

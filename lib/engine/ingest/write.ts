@@ -36,9 +36,12 @@ interface Writing {
   readonly reasons: Map<string, string>
 }
 
-/** Writes what a queue delivered; every bid of it stands in the outcome once. Never throws. */
+/**
+ * Writes what a queue delivered; every bid of it stands in the outcome once. Never throws.
+ * @param mayBegin asked before each flush; false: too little time is left, what is not begun comes again
+ */
 export async function writeBatch(
-  ports: Ports, settings: Settings, state: WriterState, messages: readonly DeliveredMessage[],
+  ports: Ports, settings: Settings, state: WriterState, messages: readonly DeliveredMessage[], mayBegin: () => boolean = () => true,
 ): Promise<WriteOutcome> {
   const done: string[] = []
   const park: { bid: string; reason: string }[] = []
@@ -47,7 +50,10 @@ export async function writeBatch(
   const since = sinceNow(ports)
   for (const [org, own] of byOrg(messages)) {
     const writing: Writing = { ports, settings, state, org, since, ends: new Map(), reasons: new Map() }
-    for (const group of flushesOf(own, settings.batchMessagesMax)) await writeGroup(writing, group)
+    for (const group of flushesOf(own, settings.batchMessagesMax)) {
+      if (mayBegin()) await writeGroup(writing, group)
+      else for (const { bid } of group) writing.ends.set(bid, OUT_OF_TIME)
+    }
     for (const [bid, fate] of writing.ends) {
       if (fate === 'committed') done.push(bid)
       else if (fate === QUARANTINE) park.push({ bid, reason: writing.reasons.get(bid)! })
@@ -56,6 +62,8 @@ export async function writeBatch(
   }
   return { done, park, retry }
 }
+
+const OUT_OF_TIME = new EngineError('unavailable', 'the writer ran out of time before it began the message: deliver it again')
 
 /** one transaction is one organisation's; a queue may hold a message twice in one batch */
 function byOrg(messages: readonly DeliveredMessage[]): Map<OrgId, DeliveredMessage[]> {

@@ -3,21 +3,11 @@
 // that carry a marker column (`markerOf`), so that each scan in the plan names its stream. On any
 // doubt the plan asks for more columns and prunes by less: it may change the cost, never the answer.
 import type { FieldType } from '../../model/schema.ts'
+import type { Conjunct, FilterOp } from '../../model/share.ts'
 import type { StreamTable } from './sql/contract.ts'
 
 /** the journey's three shapes; `whole`: leaves fetch what the plan needs, one sandbox runs the SQL */
 export type PlanShape = 'whole' | 'rows' | 'aggregate'
-
-export type FilterOp = '=' | '<' | '<=' | '>' | '>='
-/** a conjunct `column op value`; no value: the column must not be null */
-export interface Conjunct {
-  readonly column: string
-  readonly op: FilterOp | 'not-null'
-  /** text, digits, or a double's text */
-  readonly value: string
-  /** whether DuckDB compares text, not numbers */
-  readonly text: boolean
-}
 
 export interface StreamPlan {
   readonly table: StreamTable

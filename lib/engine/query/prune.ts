@@ -2,8 +2,7 @@
 // statistics that the writer left in the footer. Never a false no: without statistics, with types
 // that differ from the schema's, or with anything unread, the group stays. Property 16 holds it.
 import type { FieldType } from '../../model/schema.ts'
-import type { Micros } from '../../model/time.ts'
-import type { Conjunct } from './plan.ts'
+import type { Conjunct, TimeRange } from '../../model/share.ts'
 
 /** statistics of one column chunk, decoded by its physical type; absent members are unknown */
 export interface ChunkStatistics {
@@ -17,13 +16,6 @@ export interface ChunkStatistics {
 export interface GroupView {
   /** undefined: the file has no such column, so every row is null there */
   column(name: string): ChunkStatistics | undefined
-}
-
-export interface TimeRange {
-  /** inclusive */
-  readonly startTime: Micros
-  /** exclusive */
-  readonly endTime: Micros
 }
 
 /** whether a row group may hold a row that some scan of the stream wants */

@@ -3,6 +3,7 @@
 // slice that cannot be read fails the query; it is never silently less.
 import { EngineError } from '../../model/errors.ts'
 import type { Fields, FieldType } from '../../model/schema.ts'
+import type { TimeRange } from '../../model/share.ts'
 import type { Ports, SqlSession } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import { assembleExtract, planExtract, type ExtractPlan } from '../store/extract.ts'
@@ -12,7 +13,7 @@ import { emptyParquet } from '../store/parquet-write.ts'
 import { TIME_COLUMN } from '../store/types.ts'
 import type { FooterCache } from './footer-cache.ts'
 import type { StreamPlan } from './plan.ts'
-import { mayMatch, type GroupView, type TimeRange } from './prune.ts'
+import { mayMatch, type GroupView } from './prune.ts'
 import type { Ledger } from './respond.ts'
 import type { FileGroup } from './views.ts'
 

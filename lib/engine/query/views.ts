@@ -4,7 +4,7 @@
 import type { FieldType } from '../../model/schema.ts'
 import type { Micros } from '../../model/time.ts'
 import { markerOf } from './plan.ts'
-import type { TimeRange } from './prune.ts'
+import type { TimeRange } from '../../model/share.ts'
 import type { StreamTable } from './sql/contract.ts'
 
 export const DUCKDB_TYPES: Readonly<Record<FieldType, string>> = {
