@@ -7,14 +7,16 @@ import type {
 } from '../engine/ports.ts'
 import { assert } from '../model/errors.ts'
 import type { Entry } from '../model/file.ts'
+import {
+  claimItem, dayRange, documentIdOf, documentItem, documentsOf, entryItem, freshList, rememberedItem, schemaItem, streamItem, streamList, streamsOf,
+} from '../model/item-key.ts'
+import type { ItemKey } from '../model/item-key.ts'
 import { EMPTY_SCHEMA } from '../model/schema.ts'
 import type { Schema } from '../model/schema.ts'
 import type { OrgId, StreamItem } from '../model/stream.ts'
 import { inTransaction } from './database.ts'
-import {
-  claimKey, documentsOf, entryKey, freshList, openItemTable, rememberedKey, schemaKey, streamKey, streamList, streamsOf,
-} from './item-table.ts'
-import type { Item, ItemKey, ItemTable } from './item-table.ts'
+import { openItemTable } from './item-table.ts'
+import type { Item, ItemTable } from './item-table.ts'
 
 /** DynamoDB's bound on a transaction; the same here, so that the engine learns it early */
 const CHANGES_MAX = 100
@@ -70,8 +72,8 @@ export function openCatalog(db: DatabaseSync, clock: Clock): Catalog {
       add(freshList(org), items.range(freshList(org)))
       for (const { streamId, inc, fromDay, toDay } of ranges) {
         const pk = streamList(org, streamId, inc)
-        // '$' follows '#': every fid of the last day sorts before it.
-        add(pk, items.range(pk, `${fromDay}#`, `${toDay}$`))
+        const days = dayRange(fromDay, toDay)
+        add(pk, items.range(pk, days.from, days.to))
       }
     })
     return [...found.values()].map((item) => item.value as Entry).filter((entry) => (entry as EntryValue).state !== 'swept')
@@ -95,22 +97,22 @@ export function openCatalog(db: DatabaseSync, clock: Clock): Catalog {
     commit: async (org, _token, changes) => commit(org, changes),
     list: async (org, ranges) => list(org, ranges),
     // A query may name anything; what cannot stand in a key is no stream.
-    stream: async (org, type, name) => name.includes('#') ? null : read(db, () => (items.get(streamKey(org, type, name))?.value ?? null) as StreamItem | null),
+    stream: async (org, type, name) => name.includes('#') ? null : read(db, () => (items.get(streamItem(org, type, name))?.value ?? null) as StreamItem | null),
     streams: async (org) => read(db, () => items.range(streamsOf(org)).map((item) => item.value as StreamItem)),
-    createStream: async (item) => putIfAbsent(streamKey(item.org, item.type, item.name), item),
+    createStream: async (item) => putIfAbsent(streamItem(item.org, item.type, item.name), item),
     schema: async (org, streamId, inc) =>
-      read(db, () => (items.get(schemaKey(org, streamId, inc))?.value ?? EMPTY_SCHEMA) as Schema),
+      read(db, () => (items.get(schemaItem(org, streamId, inc))?.value ?? EMPTY_SCHEMA) as Schema),
     putSchema: async (org, streamId, inc, fields, ifVersion) =>
-      putVersion(db, items, schemaKey(org, streamId, inc), ifVersion, (version) => ({ version, fields } satisfies Schema)),
-    remember: async (org, keyHash, item) => putIfAbsent<RememberedRequest>(rememberedKey(org, keyHash), item, item.expiresAt),
+      putVersion(db, items, schemaItem(org, streamId, inc), ifVersion, (version) => ({ version, fields } satisfies Schema)),
+    remember: async (org, keyHash, item) => putIfAbsent<RememberedRequest>(rememberedItem(org, keyHash), item, item.expiresAt),
     document: async (org, kind, id) => read(db, () => {
-      const item = items.get({ pk: documentsOf(org, kind), sk: id })
+      const item = items.get(documentItem(org, kind, id))
       return item === null ? null : documentOf(item)
     }),
     documents: async (org, kind) => read(db, () => items.range(documentsOf(org, kind)).map(documentOf)),
     putDocument: async (org, kind, id, value, ifVersion) => {
       assert(value !== undefined, 'a document has a value')
-      return putVersion(db, items, { pk: documentsOf(org, kind), sk: id }, ifVersion,
+      return putVersion(db, items, documentItem(org, kind, id), ifVersion,
         (version) => ({ version, value } satisfies DocumentValue))
     },
   }
@@ -119,7 +121,7 @@ export function openCatalog(db: DatabaseSync, clock: Clock): Catalog {
 function checkedKeys(org: OrgId, changes: readonly Change[]): readonly ItemKey[] {
   assert(changes.length > 0 && changes.length <= CHANGES_MAX, `a commit has 1 to ${CHANGES_MAX} changes`)
   const keys = changes.map((change) =>
-    change.kind === 'put-entry' ? entryKey(org, change.entry) : claimKey(org, change.bid))
+    change.kind === 'put-entry' ? entryItem(org, change.entry) : claimItem(org, change.bid))
   const distinct = new Set(keys.map(({ pk, sk }) => `${pk} ${sk}`))
   assert(distinct.size === keys.length, 'a commit changes each item once')
   return keys
@@ -148,5 +150,5 @@ function putVersion(
 
 function documentOf({ sk, value }: Item): Document {
   const { version, value: inner } = value as DocumentValue
-  return { id: sk, version, value: inner }
+  return { id: documentIdOf(sk), version, value: inner }
 }

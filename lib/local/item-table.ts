@@ -1,39 +1,8 @@
-// The catalog's one table and its keys (commit-protocol section 3): partition, sort key, a JSON
-// value. The organisation is in every partition key, so that no range can leave it.
+// The catalog's one table (commit-protocol section 3): partition, sort key, a JSON value, and when it
+// expires. The keys are those of lib/model/item-key.ts.
 import type { DatabaseSync } from 'node:sqlite'
-import { assert } from '../model/errors.ts'
-import type { Entry } from '../model/file.ts'
+import type { ItemKey } from '../model/item-key.ts'
 import type { Micros } from '../model/time.ts'
-
-export interface ItemKey {
-  readonly pk: string
-  readonly sk: string
-}
-
-/** `#` parts the keys: a part that held one could name another organisation's item */
-function joined(...parts: readonly (string | number)[]): string {
-  for (const part of parts) assert(!String(part).includes('#'), `a key's part holds no "#": ${part}`)
-  return parts.join('#')
-}
-
-export const freshList = (org: string): string => joined('F', org)
-export const streamList = (org: string, streamId: string, inc: number): string => joined('L', org, streamId, inc)
-export const streamsOf = (org: string): string => joined('S', org)
-/** api.md: documents of a kind; organisations begin in lower case, so the lists above never meet it */
-export const documentsOf = (org: string, kind: string): string => joined(org, kind)
-
-/** the slot an entry takes: its place in the fresh list, or under its day in a stream's */
-export function entryKey(org: string, entry: Entry): ItemKey {
-  if (entry.list === 'fresh') return { pk: freshList(org), sk: joined(entry.fid) }
-  const slice = entry.slices[0]
-  assert(slice !== undefined && entry.slices.length === 1, 'an entry of a stream list has one slice')
-  return { pk: streamList(org, slice.streamId, slice.inc), sk: joined(slice.day, entry.fid) }
-}
-
-export const claimKey = (org: string, bid: string): ItemKey => ({ pk: joined('C', org, bid), sk: '-' })
-export const streamKey = (org: string, type: string, name: string): ItemKey => ({ pk: streamsOf(org), sk: joined(type, name) })
-export const schemaKey = (org: string, streamId: string, inc: number): ItemKey => ({ pk: joined('M', org), sk: joined(streamId, inc) })
-export const rememberedKey = (org: string, keyHash: string): ItemKey => ({ pk: joined('K', org, keyHash), sk: '-' })
 
 /** what a stored row holds, beside its key */
 export interface Item {

@@ -2,8 +2,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  decodeSegment, encodeSegment, fileItem, listItemOf, objectKey, packItem, parseListItem, parseObjectKey, type ObjectName,
+  decodeSegment, encodeSegment, listItemOf, objectKey, parseListItem, parseObjectKey, type ObjectName,
 } from '../../lib/engine/store/layout.ts'
+import { fileItem, packItem } from '../../lib/model/item-key.ts'
 import { STREAM_TYPES } from '../../lib/model/stream.ts'
 import { dayOfNumber } from '../../lib/model/time.ts'
 

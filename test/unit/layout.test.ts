@@ -1,9 +1,11 @@
 // The layout's keys, letter by letter: they are an on-disk format that other programs read.
 import { describe, expect, it } from 'vitest'
 import {
-  claimItem, dropItem, fileKey, fileItem, garbageItem, lineageKey, markKey, packItem, packKey, parkedKey, parseListItem, parseObjectKey,
-  rememberedItem, schemaItem, spillKey, streamItem, ulidTimeMs,
+  fileKey, lineageKey, markKey, packKey, parkedKey, parseListItem, parseObjectKey, spillKey, ulidTimeMs,
 } from '../../lib/engine/store/layout.ts'
+import {
+  claimItem, documentIdOf, documentItem, dropItem, fileItem, garbageItem, packItem, rememberedItem, schemaItem, streamItem,
+} from '../../lib/model/item-key.ts'
 
 const FID = '01JD6M3Q8W0000000000000001'
 const file = { org: 'o1', type: 'logs' as const, stream: 'größe:a', day: '2026-11-21', streamId: '00aa11bb22cc33dd', inc: 2, fid: FID }
@@ -35,17 +37,32 @@ describe('list items', () => {
   it('are those of the commit protocol', () => {
     expect(packItem('o1', FID)).toEqual({ pk: 'F#o1', sk: FID })
     expect(fileItem('o1', 'ab', 2, '2026-11-21', FID)).toEqual({ pk: 'L#o1#ab#2', sk: `2026-11-21#${FID}` })
-    expect(claimItem('o1', FID)).toEqual({ pk: `C#o1#${FID}`, sk: '' })
+    expect(claimItem('o1', FID)).toEqual({ pk: `C#o1#${FID}`, sk: '-' })
     expect(garbageItem('o1', FID)).toEqual({ pk: 'G#o1', sk: FID })
     expect(dropItem('o1', FID)).toEqual({ pk: 'D#o1', sk: FID })
     expect(streamItem('o1', 'logs', 'a')).toEqual({ pk: 'S#o1', sk: 'logs#a' })
     expect(schemaItem('o1', 'ab', 2)).toEqual({ pk: 'M#o1', sk: 'ab#2' })
-    expect(rememberedItem('o1', 'ff')).toEqual({ pk: 'K#o1#ff', sk: '' })
+    expect(rememberedItem('o1', 'ff')).toEqual({ pk: 'K#o1#ff', sk: '-' })
+    expect(documentItem('_platform', 'user', 'a#b@c')).toEqual({ pk: '_platform#user', sk: 'a#b@c' })
   })
 
   it('of other kinds name no entry', () => {
     expect(parseListItem(claimItem('o1', FID))).toBeNull()
     expect(parseListItem(schemaItem('o1', 'ab', 2))).toBeNull()
+  })
+
+  it('take no part that holds a #, for it could name another organisation\'s item', () => {
+    expect(() => packItem('o1', 'a#b')).toThrow('holds no "#"')
+    expect(() => claimItem('o1#x', FID)).toThrow('holds no "#"')
+    expect(() => schemaItem('o1', 'a#b', 1)).toThrow('holds no "#"')
+    expect(() => documentItem('o1', 'a#b', 'id')).toThrow('holds no "#"')
+  })
+
+  it('of documents have a sort key of their own for every id, never an empty one', () => {
+    const ids = ['', '~', '~~', '~a', 'a', 'a~', ' ']
+    const sks = ids.map((id) => documentItem('o1', 'k', id).sk)
+    expect(sks).toEqual(['~', '~~', '~~~', '~~a', 'a', 'a~', ' '])
+    expect(sks.map(documentIdOf)).toEqual(ids)
   })
 
   it('of one stream sort by day', () => {

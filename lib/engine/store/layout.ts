@@ -1,7 +1,8 @@
-// Where everything is at rest: every object key and list key of commit-protocol.md section 2 and 3,
-// and the inverse of each. Promises: `parseObjectKey(objectKey(x))` is x, distinct names have distinct
+// Where everything is at rest: every object key of commit-protocol.md section 2 and its inverse, and
+// what an item of the file list names (its key: lib/model/item-key.ts). Promises: `parseObjectKey(objectKey(x))` is x, distinct names have distinct
 // keys, and the place an object holds in the file list follows from its key alone (the sweeper takes
 // the slot of an object that has no entry by reading nothing but its name).
+import { fileItem, packItem, type ItemKey } from '../../model/item-key.ts'
 import { STREAM_TYPES, type StreamType } from '../../model/stream.ts'
 import { dayNumberOfDay, type Day } from '../../model/time.ts'
 
@@ -16,12 +17,6 @@ export type ObjectName =
   | { readonly kind: 'mark'; readonly org: string; readonly streamId: string; readonly inc: number }
   | { readonly kind: 'spill'; readonly org: string; readonly bid: string }
   | { readonly kind: 'parked'; readonly org: string; readonly day: Day; readonly bid: string }
-
-/** key of a table item: partition, and order within it ('' where the partition is the item) */
-export interface ItemKey {
-  readonly pk: string
-  readonly sk: string
-}
 
 /**
  * A stream's name as one segment of a key: RFC 3986 unreserved characters stay, every other byte of
@@ -107,17 +102,6 @@ function parseShape(key: string): ObjectName | null {
   if ((m = PARKED.exec(key))) return { kind: 'parked', org: m[1]!, day: m[2]!, bid: m[3]! }
   return null
 }
-
-export const packItem = (org: string, fid: string): ItemKey => ({ pk: `F#${org}`, sk: fid })
-export const fileItem = (org: string, streamId: string, inc: number, day: Day, fid: string): ItemKey =>
-  ({ pk: `L#${org}#${streamId}#${inc}`, sk: `${day}#${fid}` })
-export const claimItem = (org: string, bid: string): ItemKey => ({ pk: `C#${org}#${bid}`, sk: '' })
-export const garbageItem = (org: string, txid: string): ItemKey => ({ pk: `G#${org}`, sk: txid })
-export const dropItem = (org: string, txid: string): ItemKey => ({ pk: `D#${org}`, sk: txid })
-export const streamItem = (org: string, type: StreamType, name: string): ItemKey => ({ pk: `S#${org}`, sk: `${type}#${name}` })
-export const schemaItem = (org: string, streamId: string, inc: number): ItemKey => ({ pk: `M#${org}`, sk: `${streamId}#${inc}` })
-/** `keyHash`: SHA-256 of the Idempotency-Key, in hex */
-export const rememberedItem = (org: string, keyHash: string): ItemKey => ({ pk: `K#${org}#${keyHash}`, sk: '' })
 
 /** where in the file list an object's entry (or its swept slot) stands; null: the object needs none */
 export function listItemOf(name: ObjectName): ItemKey | null {
