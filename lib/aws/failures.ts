@@ -1,7 +1,8 @@
 // How AWS's failures are told: in our words, with the kind that makes callers do the right thing. What
-// may pass by itself is `unavailable` or `limited`: clients retry and the queue redelivers. What only a
-// fault of the deployment or of our code can cause is `internal`, and names the action. What the SDK
-// says, with its ARNs and request ids, stays in `cause` for the log.
+// may pass by itself is `unavailable` or `limited`: clients retry and the queue redelivers. So is a missing
+// grant: whoever administers the account can mend it, and no row may be put aside for it meanwhile. What
+// only our code can cause is `internal`, and names the action. What the SDK says, with its ARNs and
+// request ids, stays in `cause` for the log.
 import { EngineError } from '../model/errors.ts'
 
 /** seconds after which a retry makes sense: sockets and shards recover at once, credentials in a while */
@@ -28,7 +29,7 @@ const BAD_CREDENTIALS: ReadonlySet<string> = new Set([
   'IncompleteSignature', 'MissingAuthenticationToken', 'MissingAuthenticationTokenException', 'AuthorizationHeaderMalformed',
 ])
 
-const DENIED: ReadonlySet<string> = new Set(['AccessDenied', 'AccessDeniedException', 'AllAccessDisabled', 'NotAuthorized', 'UnauthorizedOperation', 'KmsAccessDenied', 'Forbidden'])
+const DENIED: ReadonlySet<string> = new Set(['AccessDenied', 'AccessDeniedException', 'AllAccessDisabled', 'NotAuthorized', 'UnauthorizedOperation', 'KmsAccessDenied'])
 
 /** not the bytes that were sent, or not those that were stored */
 const DAMAGED: ReadonlySet<string> = new Set(['BadDigest', 'XAmzContentSHA256Mismatch', 'IncompleteBody'])
@@ -41,6 +42,9 @@ interface ThrownByAws {
   readonly $metadata?: { readonly httpStatusCode?: number }
 }
 
+/** what the SDK calls an answer without a body, such as all failures of HEAD */
+const UNNAMED = 'Unknown'
+
 const thrown = (error: unknown): ThrownByAws => (typeof error === 'object' && error !== null ? error : {})
 
 /** HTTP status of the answer, or 0 when there was none */
@@ -51,7 +55,14 @@ export function awsCode(error: unknown): string {
   const { name, Code } = thrown(error)
   // SQS: the JSON protocol's name, or the older query protocol's in `Code`, `AWS.SimpleQueueService.X`.
   const named = typeof name === 'string' && name !== 'Error' ? name : typeof Code === 'string' ? Code : ''
-  return named.slice(Math.max(named.lastIndexOf('.'), named.lastIndexOf('#')) + 1)
+  const code = named.slice(Math.max(named.lastIndexOf('.'), named.lastIndexOf('#')) + 1)
+  return code === UNNAMED ? '' : code
+}
+
+/** a grant is missing, as far as the answer says */
+export function isDenied(error: unknown): boolean {
+  const code = awsCode(error)
+  return DENIED.has(code) || (code === '' && awsStatus(error) === 403)
 }
 
 /** Node's code of a failed socket, name look-up, TLS or HTTP parser (`ECONNRESET`...), or '' */
@@ -77,11 +88,11 @@ export function awsFailure(action: string, error: unknown): EngineError {
 
   if (THROTTLED.has(code)) return new EngineError('limited', `${action} was throttled (${code})`, { retryAfterSeconds: RETRY_SOON, cause: error })
   if (STALE_CREDENTIALS.has(code)) return unavailable('was asked with credentials that have expired or cannot be had', RETRY_LATER)
-  if (BAD_CREDENTIALS.has(code)) return internal(`was asked with credentials that are not valid (${code})`)
+  if (BAD_CREDENTIALS.has(code)) return unavailable(`was asked with credentials that are not valid (${code})`, RETRY_LATER)
   if (DAMAGED.has(code) || isMd5Failure(error)) return unavailable('was damaged on its way: its checksum differs')
   if (BUSY.has(code) || status >= 500) return unavailable(`cannot be served just now (${code === '' ? status : code})`)
   if (status === 429) return new EngineError('limited', `${action} was throttled`, { retryAfterSeconds: RETRY_SOON, cause: error })
-  if (DENIED.has(code) || status === 403) return internal('is not granted to this function')
+  if (isDenied(error)) return unavailable('is not granted to this function', RETRY_LATER)
   const socket = socketCode(error)
   // The SDK calls a reset connection a timeout too.
   const isLate = (code === 'TimeoutError' || code === 'AbortError') && (socket === '' || socket === 'ETIMEDOUT')

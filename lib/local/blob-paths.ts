@@ -1,30 +1,12 @@
-// Object keys as paths under one directory, and back. A key is checked here before it touches the
-// disk: percent-encoded ASCII segments, so that no key leaves the directory, hides, or depends on
-// how a file system normalises Unicode. Segments longer than a file name may be become nested
-// directories (a stream's name of 100 bytes takes 300 characters percent-encoded).
-import { assert } from '../model/errors.ts'
+// Object keys as paths under one directory, and back. A key is checked (lib/model/blob-key.ts) before
+// it touches the disk. Segments longer than a file name may be become nested directories (a stream's
+// name of 100 bytes takes 300 characters percent-encoded).
+import { checkKey } from '../model/blob-key.ts'
 
 /** characters of one file name; 255 bytes is the limit of common file systems */
 const NAME_CHARACTERS_MAX = 200
-const KEY_CHARACTERS_MAX = 1_024
 /** ends a directory whose name goes on in its child; no key holds it */
 const CONTINUED = '+'
-/** not beginning with a dot: neither `..` nor what the system or we hide beside the objects */
-const SEGMENT = /^(?!\.)(?:[A-Za-z0-9_.=~-]|%[0-9A-F]{2})+$/
-const PREFIX = /^[A-Za-z0-9_.=~%/-]*$/
-
-/** @throws EngineError `internal`: keys are made by our own layout, never by users */
-export function checkKey(key: string): string {
-  const sound = key.length <= KEY_CHARACTERS_MAX && key.split('/').every((segment) => SEGMENT.test(segment))
-  assert(sound, `an object key has 1 to ${KEY_CHARACTERS_MAX} characters in percent-encoded segments: ${JSON.stringify(key.slice(0, 200))}`)
-  return key
-}
-
-/** a prefix of keys may end anywhere, also inside a percent-code; @throws as checkKey */
-export function checkPrefix(prefix: string): string {
-  assert(PREFIX.test(prefix) && !prefix.startsWith('/'), `a prefix holds only a key's characters: ${JSON.stringify(prefix.slice(0, 200))}`)
-  return prefix
-}
 
 /**
  * The path's names. A segment of 200 characters or more is always cut, never only those above, so

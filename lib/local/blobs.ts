@@ -7,9 +7,10 @@ import { constants } from 'node:fs'
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { BlobInfo, Blobs, ByteRange } from '../engine/ports.ts'
-import { EngineError, assert } from '../model/errors.ts'
+import { checkPrefix, checkRange } from '../model/blob-key.ts'
+import { EngineError } from '../model/errors.ts'
 import { MICROS_PER_MS } from '../model/time.ts'
-import { checkPrefix, keyPartOfDirectory, keyPartOfFile, namesOfKey } from './blob-paths.ts'
+import { keyPartOfDirectory, keyPartOfFile, namesOfKey } from './blob-paths.ts'
 import { makeDirectory } from './directories.ts'
 import { fileCode, fileFailure } from './failures.ts'
 
@@ -134,10 +135,7 @@ async function removeOldTemporaries(directory: string): Promise<void> {
 }
 
 async function readObject(path: string, key: string, range: ByteRange | undefined): Promise<Uint8Array> {
-  if (range !== undefined) {
-    const sound = Number.isSafeInteger(range.offset) && Number.isSafeInteger(range.length) && range.offset >= 0 && range.length >= 0
-    assert(sound, `a byte range counts from 0: ${range.offset}, ${range.length}`)
-  }
+  if (range !== undefined) checkRange(range)
   const file = await open(path, 'r').catch((error: unknown) => {
     if (fileCode(error) !== 'ENOENT' && fileCode(error) !== 'ENOTDIR') throw error
     throw new EngineError('not_found', `the object ${key} does not exist`)

@@ -152,7 +152,7 @@ describe('a pool of sandboxes', () => {
     const url = (path: string): string => pathToFileURL(join(import.meta.dirname, '../..', path)).href
     const parent = spawn(process.execPath, ['--input-type=module', '-e', `
       const { createSqlPool } = await import('${url('lib/duckdb/pool.ts')}')
-      const { systemClock } = await import('${url('lib/local/clock.ts')}')
+      const { systemClock } = await import('${url('lib/node/clock.ts')}')
       const pool = createSqlPool({ dir: ${JSON.stringify(dir)}, size: 2, clock: systemClock, telemetry: { count() {}, observe() {}, log() {} } })
       await pool.warm()
       const session = await pool.open({ deadlineMs: 60000, memoryBytes: 1e8 })

@@ -1,12 +1,14 @@
 // Embedded mode's adapters under the contract suites of their ports.
+import type { DeliveredMessage } from '../../lib/engine/ports.ts'
 import { openBlobs } from '../../lib/local/blobs.ts'
 import { openCatalog } from '../../lib/local/catalog.ts'
 import { openDelivery } from '../../lib/local/delivery.ts'
 import { START, localDirectories, movableClock } from '../support/local.ts'
 import { blobsSuite } from './blobs.suite.ts'
 import { catalogSuite } from './catalog.suite.ts'
+import { deliverySuite } from './delivery.suite.ts'
+import type { DeliveryUnderTest } from './delivery.suite.ts'
 import { queueSuite } from './queue.suite.ts'
-import type { QueueUnderTest } from './queue.suite.ts'
 
 const { freshDir, database, queueIn } = localDirectories({ each: false })
 
@@ -16,7 +18,7 @@ blobsSuite('disk', async () => {
 })
 
 // Threads take a tenth of a second to start: one pair serves all tests, on tables emptied for each.
-let queues: Promise<{ readonly under: QueueUnderTest; readonly empty: () => void }> | null = null
+let queues: Promise<{ readonly under: DeliveryUnderTest; readonly empty: () => void }> | null = null
 async function openQueues() {
   const dataDir = freshDir()
   const { clock, advance } = movableClock()
@@ -26,11 +28,30 @@ async function openQueues() {
   return { under, empty: () => db.exec('DELETE FROM queue; DELETE FROM dead') }
 }
 
-queueSuite('sqlite', async () => {
+async function emptyQueue(): Promise<DeliveryUnderTest> {
   const { under, empty } = await (queues ??= openQueues())
   empty()
   return under
+}
+
+const DRAIN = { bytesMax: 6_000_000, messagesMax: 60, visibilityMs: 30_000 }
+
+queueSuite('sqlite', async () => {
+  const { port, other, delivery } = await emptyQueue()
+  return {
+    port, other, bytesMax: 5_000_000,
+    drain: async () => {
+      const got: DeliveredMessage[] = []
+      for (let batch = await delivery.receive(DRAIN); batch.length > 0; batch = await delivery.receive(DRAIN)) {
+        got.push(...batch)
+        await delivery.done(batch.map(({ bid }) => bid))
+      }
+      return got
+    },
+  }
 })
+
+deliverySuite('sqlite', emptyQueue)
 
 catalogSuite('sqlite', async () => {
   const dataDir = freshDir()

@@ -100,6 +100,41 @@ export function sqlSuite(name: string, make: () => Promise<SqlUnderTest>): void 
       expect((await session.ask(`SELECT current_setting('disabled_optimizers')`)).rows).toEqual([['']])
     }))
 
+    test('copy writes a Parquet file that the session reads, and gives its bytes', () => using(async (session) => {
+      await session.prepare([`CREATE TABLE t AS SELECT i AS n, CASE WHEN i % 2 = 0 THEN 'é' || i END AS x, i / 8.0::DOUBLE AS d FROM range(5) r(i)`])
+      const bytes = await session.copy('SELECT x, n, d FROM t WHERE n > 1', 'out.parquet')
+      const again = await session.writeFile('again.parquet', [bytes])
+      for (const path of [again, `${session.dir}/out.parquet`]) {
+        const read = await session.ask(`SELECT * FROM read_parquet('${path}')`)
+        expect(read).toEqual({ columns: ['x', 'n', 'd'], types: ['VARCHAR', 'BIGINT', 'DOUBLE'], rows: [['é2', '2', '0.25'], [null, '3', '0.375'], ['é4', '4', '0.5']] })
+      }
+      expect((await session.ask(`SELECT count(*) FROM read_parquet('${session.dir}/out.parquet')`)).rows).toEqual([['3']])
+    }))
+
+    test('copy keeps every value, at the edges too', () => using(async (session) => {
+      const values = `VALUES (9223372036854775807, '-0.0'::DOUBLE, ''), (-9223372036854775808, 0.0::DOUBLE, NULL), (0, 'nan'::DOUBLE, 'é' || chr(0)),
+        (NULL, '-inf'::DOUBLE, '\u{feff}x'), (-1, 5e-324::DOUBLE, 'x'), (9223372036854775806, 'inf'::DOUBLE, 'x')`
+      const exact = 'SELECT i, d::VARCHAR, s, hex(s) FROM'
+      await session.copy(`SELECT * FROM (${values}) v(i, d, s)`, 'edge.parquet')
+      expect((await session.ask(`${exact} read_parquet('${session.dir}/edge.parquet')`)).rows).toEqual((await session.ask(`${exact} (${values}) v(i, d, s)`)).rows)
+      const many = `SELECT hash(i)::HUGEINT - 9223372036854775808 AS i, CASE WHEN i % 7 > 0 THEN hash(i) / 3 - 1e18 END AS d, 'x' || hash(i) % 1000 AS s, i % 3 = 0 AS b,
+        CASE WHEN i % 2 = 0 THEN 0.0::DOUBLE ELSE '-0.0'::DOUBLE END AS z FROM range(50000) r(i)`
+      const typed = `SELECT i::BIGINT AS i, d::DOUBLE AS d, s, b, z FROM (${many})`
+      await session.copy(typed, 'many.parquet')
+      const digest = 'SELECT count(*), md5(string_agg(concat_ws(\'|\', i, d, s, b, z), \',\')) FROM'
+      expect((await session.ask(`${digest} read_parquet('${session.dir}/many.parquet')`)).rows).toEqual((await session.ask(`${digest} (${typed})`)).rows)
+    }))
+
+    test('copy is one SELECT into the session\'s directory and nothing else', () => using(async (session) => {
+      for (const select of ['SELECT 1) TO \'/tmp/x\'; SELECT (1', 'DROP TABLE t', 'SELECT nope', '']) {
+        expect([select, (await errorOf(session.copy(select, 'no.parquet'))).kind]).toEqual([select, 'invalid'])
+      }
+      expect((await errorOf(session.copy('SELECT 1', '../x.parquet'))).slug).toBe('internal')
+      // Where user SQL can only be a SELECT it never writes.
+      expect((await errorOf(session.rows(`COPY (SELECT 1) TO '${session.dir}/user.parquet'`, BOUNDS))).slug).toBe('not_select')
+      expect(readdirSync(session.dir)).toEqual([])
+    }))
+
     test('one statement only, and rows only of a SELECT', () => using(async (session) => {
       for (const call of [(sql: string) => session.rows(sql, BOUNDS), (sql: string) => session.ask(sql), (sql: string) => session.explain(sql)]) {
         expect((await errorOf(call('SELECT 1; SELECT 2'))).slug).toBe('multiple_statements')

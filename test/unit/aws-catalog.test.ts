@@ -131,9 +131,9 @@ const ERRORS: readonly (readonly [number, string, string])[] = [
   [400, 'SomethingNewException', 'internal'],
   // Faults of the deployment: nothing has happened.
   [400, 'ResourceNotFoundException', 'internal'],
-  [400, 'AccessDeniedException', 'internal'],
-  [400, 'UnrecognizedClientException', 'internal'],
-  [400, 'InvalidSignatureException', 'internal'],
+  [400, 'AccessDeniedException', 'unavailable'],
+  [400, 'UnrecognizedClientException', 'unavailable'],
+  [400, 'InvalidSignatureException', 'unavailable'],
   [400, 'ExpiredTokenException', 'unavailable'],
   [500, 'InternalServerError', 'unavailable'],
   [503, 'ServiceUnavailable', 'unavailable'],

@@ -1,0 +1,59 @@
+// One request of AWS's over Node's own HTTP, with an end to every wait: what the functions at the edge
+// need of an SDK, without loading one. Its failures look like the SDK's to failures.ts.
+import type { ClientRequest, IncomingMessage, Agent } from 'node:http'
+
+export interface LeanRequest {
+  readonly endpoint: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface Limits {
+  /** until a socket is connected, milliseconds */
+  readonly connectionTimeout: number
+  /** until the answer's headers */
+  readonly requestTimeout: number
+  /** between two parts of anything */
+  readonly socketTimeout: number
+}
+
+export interface Transport {
+  readonly request: typeof import('node:http').request
+  readonly agent: Agent
+}
+
+export interface LeanAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+const late = (what: string): Error => Object.assign(new Error(`${what} took too long`), { name: 'TimeoutError' })
+
+/** @throws Error with the socket's `code`, or `TimeoutError` */
+export function exchange({ request, agent }: Transport, { endpoint, headers, body }: LeanRequest, limits: Limits): Promise<LeanAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent: ClientRequest = request(endpoint, { method: 'POST', headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) }, agent }, (answer: IncomingMessage) => {
+      clearTimeout(untilAnswer)
+      const parts: Buffer[] = []
+      answer.on('data', (part: Buffer) => parts.push(part))
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }))
+      answer.on('error', reject)
+    })
+    const untilAnswer = setTimeout(() => sent.destroy(late('the answer')), limits.requestTimeout)
+    const untilConnected = setTimeout(() => sent.destroy(late('the connection')), limits.connectionTimeout)
+    sent.on('socket', (socket) => {
+      const connected = (): void => clearTimeout(untilConnected)
+      if (socket.connecting) socket.once('connect', connected)
+      else connected()
+    })
+    sent.setTimeout(limits.socketTimeout, () => sent.destroy(late('the socket')))
+    sent.on('error', reject)
+    sent.on('close', () => {
+      clearTimeout(untilAnswer)
+      clearTimeout(untilConnected)
+      // A connection that closes in the middle of an answer has said so already.
+      reject(Object.assign(new Error('the connection closed before the answer was whole'), { code: 'ECONNRESET' }))
+    })
+    sent.end(body)
+  })
+}
