@@ -10,6 +10,7 @@ export type Request =
   | { readonly op: 'prepare'; readonly id: number; readonly statements: readonly string[] }
   | { readonly op: 'ask'; readonly id: number; readonly sql: string; readonly parameters: readonly string[] }
   | { readonly op: 'explain'; readonly id: number; readonly sql: string }
+  | { readonly op: 'copy'; readonly id: number; readonly select: string; readonly path: string }
   | { readonly op: 'rows'; readonly id: number; readonly sql: string; readonly rowsMax: number; readonly bytesMax: number }
   | { readonly op: 'close'; readonly id: number }
   | { readonly op: 'interrupt' }
@@ -17,7 +18,7 @@ export type Request =
 /** what is answered */
 export type Call = Exclude<Request, { op: 'interrupt' }>
 
-/** the values of answers, by operation: open, prepare, close; ask; explain; rows */
+/** the values of answers, by operation: open, prepare, copy, close; ask; explain; rows */
 export type Answer = null | SqlResult | SqlPlans | Omit<SqlRows, 'json'>
 
 /** what the child answers; rows travel before their `done` as frames of bytes */

@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { FrameReader, bytesHeader, jsonFrame } from './protocol.ts'
 import type { Answer, Call, Reply, Request } from './protocol.ts'
-import { Refusal, ask, explain, rows } from './statements.ts'
+import { Refusal, ask, copy, explain, rows } from './statements.ts'
 import type { Box } from './statements.ts'
 
 interface Instance {
@@ -91,6 +91,7 @@ async function perform(request: Call): Promise<Answer> {
       return null
     case 'ask': return ask(box, request.sql, request.parameters)
     case 'explain': return explain(box, request.sql)
+    case 'copy': return copy(box, request.select, request.path)
     case 'rows': return rows(box, request.sql, request.rowsMax, request.bytesMax)
   }
 }

@@ -1,6 +1,7 @@
 // One session in a sandbox child: serialises the caller's questions, watches memory and the
 // deadline while one runs, and turns answers and failures into the words of the port Sql.
-import { writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, RowBounds, SqlPlans, SqlResult, SqlRows, SqlSession } from '../engine/ports.ts'
 import { EngineError, assert } from '../model/errors.ts'
@@ -53,9 +54,8 @@ export class SandboxSession implements SqlSession {
   }
 
   async writeFile(name: string, parts: readonly Uint8Array[]): Promise<string> {
-    assert(/^[\w-][\w.-]*$/.test(name), 'a session\'s file has a plain name')
+    const path = this.pathOf(name)
     if (this.closing !== null) throw sandboxGone('the session is closed')
-    const path = join(this.dir, name)
     await writeFile(path, parts, { flag: 'wx', mode: 0o600 })
     return path
   }
@@ -72,6 +72,18 @@ export class SandboxSession implements SqlSession {
     return plansOf(await this.question({ op: 'explain', sql }))
   }
 
+  async copy(select: string, name: string): Promise<Uint8Array> {
+    const path = this.pathOf(name)
+    await this.question({ op: 'copy', select, path })
+    // The child wrote it, and the child is not believed: what it left there may be a link.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    try {
+      return await file.readFile()
+    } finally {
+      await file.close()
+    }
+  }
+
   async rows(sql: string, bounds: RowBounds): Promise<SqlRows> {
     const pieces: Uint8Array[] = []
     let bytes = 0
@@ -86,6 +98,11 @@ export class SandboxSession implements SqlSession {
   close(): Promise<void> {
     this.closing ??= this.end()
     return this.closing
+  }
+
+  private pathOf(name: string): string {
+    assert(/^[\w-][\w.-]*$/.test(name), 'a session\'s file has a plain name')
+    return join(this.dir, name)
   }
 
   private question(question: Question, onBytes?: (bytes: Uint8Array) => void): Promise<unknown> {

@@ -171,6 +171,12 @@ export interface SqlSession {
    * @throws as ask
    */
   explain(sql: string): Promise<SqlPlans>
+  /**
+   * Runs a SELECT of ours into `name`, a new Parquet file in `dir` (zstd, rows in their order), and gives
+   * its bytes. No user's statement can do this: `rows` runs SELECTs alone.
+   * @throws as ask
+   */
+  copy(select: string, name: string): Promise<Uint8Array>
   /** always; idempotent */
   close(): Promise<void>
 }

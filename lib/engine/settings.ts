@@ -12,6 +12,8 @@ export interface Settings {
   readonly recordBytesMax: number
   readonly recordFieldsMax: number
   readonly keyBytesMax: number
+  /** of a reply that names each record (`_bulk`): a request whose reply would be longer is refused before anything is stored */
+  readonly replyBytesMax: number
   /** from the body's root; recursion and JSON text stay bounded */
   readonly depthMax: number
   /** dynamic streams in one request */
@@ -64,6 +66,20 @@ export interface Settings {
   readonly sandboxMemoryBytes: number
   /** a gap up to this is fetched rather than asked for again: one GET costs as much as 1 MB of transfer */
   readonly coalesceBytes: number
+  /** bytes to fetch for one leaf: about a second of one function's bandwidth, a fraction of its memory */
+  readonly shareBytes: number
+  /** slices of one share: its description stays far below the 6 MB of an invocation */
+  readonly shareSlicesMax: number
+  /** a query below this is scanned by its leader: a second function costs more time than its bandwidth saves */
+  readonly leaderShareBytes: number
+  /** leaves of one query at work at once: a tenth of what an account may run */
+  readonly leavesMax: number
+  /** a leaf quicker than this is never called late: a cold start takes as long, and is no reason for another */
+  readonly hedgeFloorMs: number
+  /** bytes of extracts one query may bring to its leader: they stand on its disk while the statement runs */
+  readonly gatherBytesMax: number
+  /** extracts above this are filtered by the leaf before they travel: below, a sandbox costs more than it saves */
+  readonly leafFilterAboveBytes: number
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -73,6 +89,7 @@ export const DEFAULT_SETTINGS: Settings = {
   recordBytesMax: 2 ** 20,
   recordFieldsMax: 1_000,
   keyBytesMax: 256,
+  replyBytesMax: 256 * 2 ** 20,
   depthMax: 64,
   requestStreamsMax: 32,
   requestPartitionsMax: 256,
@@ -109,6 +126,13 @@ export const DEFAULT_SETTINGS: Settings = {
   queryScanBytesMax: 20 * 2 ** 30,
   sandboxMemoryBytes: 256 * 2 ** 20,
   coalesceBytes: 256 * 1024,
+  shareBytes: 64 * 2 ** 20,
+  shareSlicesMax: 1_000,
+  leaderShareBytes: 16 * 2 ** 20,
+  leavesMax: 100,
+  hedgeFloorMs: 1_500,
+  gatherBytesMax: 20 * 2 ** 30,
+  leafFilterAboveBytes: 2 ** 20,
 }
 
 /** @throws EngineError `internal` naming the relation that does not hold */
@@ -117,6 +141,7 @@ export function checkSettings(s: Settings): Settings {
   assert(s.batchMessagesMax + 1 <= 99, 'a batch\'s claims and its entry must fit one transaction of 100 changes')
   assert(s.spillAboveBytes <= s.bodyBytesMax, 'spillAboveBytes must not exceed bodyBytesMax')
   assert(s.recordBytesMax <= s.inflatedBytesMax, 'recordBytesMax must not exceed inflatedBytesMax')
+  assert(s.shareSlicesMax * 1_024 <= 4 * 2 ** 20, 'a share of shareSlicesMax slices must fit an invocation of 6 MB')
   assert(s.requestPartitionsMax <= s.packSlicesMax, 'one request must fit one pack')
   return s
 }

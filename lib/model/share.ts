@@ -80,6 +80,11 @@ export interface ScanCounts {
 
 export interface ShareOutcome {
   readonly pieces: readonly Piece[]
+  /**
+   * Fetches pieces that lie elsewhere still, when there is room for them; absent: there are none.
+   * @throws unavailable: then nothing is known of the share
+   */
+  readonly more?: () => Promise<readonly Piece[]>
   /** slices (by position in the share) that could not be read; all others are in the pieces, whole */
   readonly failed: readonly { readonly slice: number; readonly error: EngineError }[]
   readonly counts: ScanCounts

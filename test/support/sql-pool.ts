@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { createSqlPool } from '../../lib/duckdb/pool.ts'
 import type { SqlPool, SqlPoolOptions } from '../../lib/duckdb/pool.ts'
 import type { SqlLimits, SqlRows, SqlSession } from '../../lib/engine/ports.ts'
-import { systemClock } from '../../lib/local/clock.ts'
+import { systemClock } from '../../lib/node/clock.ts'
 import { EngineError } from '../../lib/model/errors.ts'
 
 export const LIMITS: SqlLimits = { deadlineMs: 20_000, memoryBytes: 128 * 2 ** 20 }

@@ -60,6 +60,9 @@ export async function openTestSession(): Promise<TestSession> {
     explain: async () => {
       throw new Error('the test session does not plan')
     },
+    copy: async () => {
+      throw new Error('the test session has no directory')
+    },
     close: async () => {
       connection.closeSync()
       instance.closeSync()

@@ -1,6 +1,8 @@
 // The answer: OpenObserve's envelope around hits that arrive as finished JSON bytes, so that rows are
 // never parsed again on their way out; and the receipt of what the query cost.
 import type { Receipt, SearchHead, TookDetail } from '../../api/search.ts'
+import { dollarsOf, gbOfMb } from '../../model/prices.ts'
+import type { ScanCounts } from '../../model/share.ts'
 import type { PlanShape } from './plan.ts'
 
 /** what the journey counted; every step adds to it */
@@ -17,6 +19,8 @@ export interface Ledger {
   /** uncompressed bytes of request text behind the slices in range */
   rawBytes: number
   leaves: number
+  /** milliseconds that leaves worked, all together */
+  leafMs: number
   /** monotonic milliseconds at which the steps ended */
   startedMs: number
   openedMs: number
@@ -26,17 +30,25 @@ export interface Ledger {
 
 export const newLedger = (startedMs: number): Ledger => ({
   filesListed: 0, filesPrunedTime: 0, filesPrunedStats: 0, filesRead: 0, rowGroups: 0, rowGroupsPruned: 0,
-  bytesFetched: 0, gets: 0, rowsScanned: 0, rawBytes: 0, leaves: 0,
+  bytesFetched: 0, gets: 0, rowsScanned: 0, rawBytes: 0, leaves: 0, leafMs: 0,
   startedMs, openedMs: startedMs, listedMs: startedMs, scannedMs: startedMs,
 })
 
-/** S3 GET and Lambda GB-second list prices, us-east-1, USD (reference/aws-and-cost.md); embedded: what it would cost */
-const DOLLARS_PER_GET = 0.4e-6
-const DOLLARS_PER_GB_SECOND = 1.33334e-5
-const QUERY_MEMORY_GB = 1.769
+/** adds what a share cost; answers that were not used count nowhere */
+export function countScan(ledger: Ledger, counts: ScanCounts): void {
+  for (const name of ['filesRead', 'filesPrunedStats', 'rowGroups', 'rowGroupsPruned', 'bytesFetched', 'gets', 'rowsScanned', 'rawBytes'] as const) {
+    ledger[name] += counts[name]
+  }
+}
 
+/** the query function's memory: one vCPU; and a leaf's */
+const QUERY_MEMORY_MB = 1_769
+const LEAF_MEMORY_MB = 3_008
+
+/** `dollars`: GETs and Lambda time at list prices; embedded, what it would cost */
 export function receiptOf(ledger: Ledger, shape: PlanShape, totalMs: number): Receipt {
-  const dollars = ledger.gets * DOLLARS_PER_GET + (totalMs / 1_000) * QUERY_MEMORY_GB * DOLLARS_PER_GB_SECOND
+  const gbSeconds = (totalMs / 1_000) * gbOfMb(QUERY_MEMORY_MB) + (ledger.leafMs / 1_000) * gbOfMb(LEAF_MEMORY_MB)
+  const dollars = dollarsOf('s3Get', ledger.gets) + dollarsOf('lambdaArmGbSecond', gbSeconds)
   return {
     shape,
     files_listed: ledger.filesListed,

@@ -3,42 +3,32 @@
 // receipt. Fresh rows are ordinary slices: the same path, the same meaning.
 import type { SearchHead } from '../../api/search.ts'
 import { EngineError, asEngineError } from '../../model/errors.ts'
-import type { Ports, SqlRows, SqlSession } from '../ports.ts'
+import type { Leaves, Ports, SqlRows } from '../ports.ts'
 import type { Settings } from '../settings.ts'
 import { explainAnswer } from './explain.ts'
+import { emptyFile } from './extracts.ts'
 import { FooterCache } from './footer-cache.ts'
+import { gather, type Gathering, type SearchState } from './gather.ts'
 import { markerOf, readPlan, type Plan } from './plan.ts'
 import type { Query } from './query.ts'
 import { answerParts, newLedger, receiptOf, serverTiming, tookOf, type Ledger } from './respond.ts'
-import { emptyFile, scanStream } from './scan.ts'
+import { deadlineCheck } from './scan.ts'
 import { sqlError } from './sql/errors.ts'
 import { splitExplain } from './sql/scan-text.ts'
 import { understand, type Statement } from './statement.ts'
-import { dataView, effectiveRange, NUMBER_TEXT_MACROS, plannerView } from './views.ts'
+import { effectiveRange, plannerView } from './views.ts'
 
-/** what searches share: footers never change */
-export interface SearchState {
-  readonly footers: FooterCache
-}
+export type { SearchState } from './gather.ts'
 
 const FOOTER_CACHE_BYTES = 64 * 2 ** 20
-export const newSearchState = (): SearchState => ({ footers: new FooterCache(FOOTER_CACHE_BYTES) })
+/** `leaves`: functions that scan for the leader; absent: it scans by itself */
+export const newSearchState = (options: { readonly leaves?: Leaves | null } = {}): SearchState =>
+  ({ footers: new FooterCache(FOOTER_CACHE_BYTES), leaves: options.leaves ?? null })
 
 export interface SearchAnswer {
   /** the body: JSON, to be written part after part */
   readonly parts: readonly Uint8Array[]
   readonly serverTiming: string
-}
-
-/** what the steps of one search hand on */
-interface Searching {
-  readonly ports: Ports
-  readonly settings: Settings
-  readonly state: SearchState
-  readonly query: Query
-  readonly ledger: Ledger
-  readonly session: SqlSession
-  readonly checkDeadline: () => void
 }
 
 /** objects may be deleted an hour after they left the list; a query that met one lists again, once */
@@ -61,14 +51,10 @@ export async function search(ports: Ports, settings: Settings, state: SearchStat
 async function searchOnce(ports: Ports, settings: Settings, state: SearchState, query: Query): Promise<SearchAnswer> {
   const ledger = newLedger(ports.clock.monotonicMs())
   const deadlineMs = query.timeoutSeconds > 0 ? query.timeoutSeconds * 1_000 : settings.queryDeadlineMs
+  const checkDeadline = deadlineCheck(ports.clock, deadlineMs)
   const session = await ports.sql.open({ deadlineMs, memoryBytes: settings.sandboxMemoryBytes })
   ledger.openedMs = ports.clock.monotonicMs()
-  const checkDeadline = (): void => {
-    if (ports.clock.monotonicMs() - ledger.startedMs > deadlineMs) {
-      throw new EngineError('query_timeout', `the query ran longer than ${deadlineMs / 1_000} s: narrow the range, or give a longer timeout`, { code: 20010 })
-    }
-  }
-  const searching: Searching = { ports, settings, state, query, ledger, session, checkDeadline }
+  const searching: Gathering = { ports, settings, state, query, ledger, session, deadlineMs, checkDeadline }
   try {
     const { explain, sql } = splitExplain(query.sql)
     const planOnly = explain === 'plan' || query.dryRun
@@ -79,7 +65,7 @@ async function searchOnce(ports: Ports, settings: Settings, state: SearchState, 
       estimate(ledger, statement)
       return answer(searching, statement, plan, explainAnswer(statement, plan, explain === 'plan'), true)
     }
-    await scanAll(searching, statement, plan)
+    await gather(searching, statement, plan)
     const rows = await run(searching, statement)
     return answer(searching, statement, plan, explain === 'analyze' ? explainAnswer(statement, plan, true, ledger) : rows, false)
   } finally {
@@ -89,6 +75,8 @@ async function searchOnce(ports: Ports, settings: Settings, state: SearchState, 
 
 /** what a run would read at most, without asking any file: every byte of every slice in range */
 function estimate(ledger: Ledger, { listings }: Statement): void {
+  ledger.filesPrunedTime = listings.reduce((sum, { outOfRange }) => sum + outOfRange, 0)
+  ledger.filesListed = ledger.filesPrunedTime
   for (const { slice } of listings.flatMap((listing) => listing.slices)) {
     ledger.filesListed++
     ledger.gets++
@@ -99,7 +87,7 @@ function estimate(ledger: Ledger, { listings }: Statement): void {
 }
 
 /** DuckDB's plan over views with the right columns and no rows */
-async function planStatement({ session, query, ledger, ports }: Searching, { sql, rewritten, listings }: Statement): Promise<Plan> {
+async function planStatement({ session, query, ledger, ports }: Gathering, { sql, rewritten, listings }: Statement): Promise<Plan> {
   const { tables } = rewritten
   const statements = ['CREATE SCHEMA IF NOT EXISTS logs', 'CREATE SCHEMA IF NOT EXISTS metrics', 'CREATE SCHEMA IF NOT EXISTS traces']
   for (const [i, table] of tables.entries()) {
@@ -117,28 +105,12 @@ async function planStatement({ session, query, ledger, ports }: Searching, { sql
   }
 }
 
-async function scanAll(searching: Searching, { rewritten, listings }: Statement, plan: Plan): Promise<void> {
-  const { session, query, ledger, ports, settings, state, checkDeadline } = searching
-  const scanning = { ports, settings, footers: state.footers, session, ledger, checkDeadline }
-  const views: string[] = []
-  for (const [i, table] of rewritten.tables.entries()) {
-    const listing = listings[i]!
-    const range = effectiveRange(query.startTime, query.endTime, listing.cutoff)
-    const groups = await scanStream(scanning, plan.streams[i]!, listing.slices, range, `s${i}`)
-    views.push(dataView(table, groups, new Set(plan.streams[i]!.columns), range))
-  }
-  ledger.leaves = plan.streams.some((s) => s.scans.length > 0) ? 1 : 0
-  const macros = views.some((view) => view.includes('nilometer_number_text')) ? NUMBER_TEXT_MACROS : []
-  await session.prepare([...macros, ...views])
-  ledger.scannedMs = ports.clock.monotonicMs()
-}
-
 interface Rows extends SqlRows {
   /** count(*) of the whole statement when it was asked for */
   readonly total: number | null
 }
 
-async function run({ session, query, settings, checkDeadline }: Searching, { sql, rewritten }: Statement): Promise<Rows> {
+async function run({ session, query, settings, checkDeadline }: Gathering, { sql, rewritten }: Statement): Promise<Rows> {
   checkDeadline()
   try {
     const rows = await session.rows(rewritten.sql, { rowsMax: settings.queryRowsMax, bytesMax: settings.queryBytesMax })
@@ -151,7 +123,7 @@ async function run({ session, query, settings, checkDeadline }: Searching, { sql
 
 const CUT_REASONS = { rows: 'the answer was cut at the most rows one may hold', bytes: 'the answer was cut at the most bytes one may hold' } as const
 
-function answer({ ports, query, ledger, settings }: Searching, { rewritten }: Statement, plan: Plan, rows: Rows, dryRun: boolean): SearchAnswer {
+function answer({ ports, query, ledger, settings }: Gathering, { rewritten }: Statement, plan: Plan, rows: Rows, dryRun: boolean): SearchAnswer {
   const took = tookOf(ledger, ports.clock.monotonicMs())
   const cut = rows.cut === null ? [] : [`${CUT_REASONS[rows.cut]} (${rows.cut === 'rows' ? settings.queryRowsMax : settings.queryBytesMax}): narrow the range or page with from and size`]
   const head: SearchHead = {

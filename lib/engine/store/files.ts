@@ -27,19 +27,26 @@ export interface VisibleSlice {
 
 /** Slices that hold the asked rows, each row in exactly one of them; in the order of `entries`. */
 export function visibleSlices(entries: readonly Entry[], filter: SliceFilter): VisibleSlice[] {
+  return sortedOut(entries, filter).slices
+}
+
+/** the visible slices, and how many more of the stream lie outside the time range */
+function sortedOut(entries: readonly Entry[], filter: SliceFilter): { readonly slices: VisibleSlice[]; readonly outOfRange: number } {
   // From all entries, before any pruning: an output out of range still replaces its inputs.
   const replaced = replacedSlices(entries)
   const from = Math.max(filter.startTime, filter.cutoff)
-  const out: VisibleSlice[] = []
+  const slices: VisibleSlice[] = []
+  let outOfRange = 0
   for (const entry of entries) {
     const gone = replaced.get(entry.fid)
     for (const slice of entry.slices) {
       if (slice.streamId !== filter.streamId || slice.inc !== filter.inc) continue
-      if (gone?.has(slice.index) || slice.maxTs < from || slice.minTs > filter.endTime) continue
-      out.push({ entry, slice })
+      if (gone?.has(slice.index)) continue
+      if (slice.maxTs < from || slice.minTs > filter.endTime) outOfRange++
+      else slices.push({ entry, slice })
     }
   }
-  return out
+  return { slices, outOfRange }
 }
 
 /** fid -> indexes of its slices that a seen entry replaces */
@@ -67,6 +74,8 @@ export interface StreamListing {
   readonly schema: Schema
   readonly cutoff: Micros
   readonly slices: readonly VisibleSlice[]
+  /** slices of the stream that the list named and the time range left out */
+  readonly outOfRange: number
 }
 
 /** listings of one query before it is refused: the first and two more */
@@ -92,7 +101,7 @@ export async function readListing(
     const filter = filters[i]
     const schema = schemas[i]
     if (!item || !filter || !schema) return null
-    return { item, schema, cutoff: filter.cutoff, slices: visibleSlices(entries, filter) }
+    return { item, schema, cutoff: filter.cutoff, ...sortedOut(entries, filter) }
   })
 }
 

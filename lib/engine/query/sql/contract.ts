@@ -55,6 +55,8 @@ export interface Rewritten {
   readonly countSql: string
   /** macros the statement needs, to run before it */
   readonly setup: readonly string[]
+  /** what a row of the statement's only stream must fulfil to matter, for leaves (leaf-filter.ts); null: unknown */
+  readonly where: string | null
   /** streams read, each once */
   readonly tables: readonly StreamTable[]
   /** a plain select of one stream: no aggregate, group, distinct, window, set operation, join */

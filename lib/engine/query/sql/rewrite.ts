@@ -12,13 +12,14 @@ import { patternArgument } from './bounds.ts'
 import { functionNamed } from './functions.ts'
 import type { SqlFunction } from './functions.ts'
 import { labelled } from './label.ts'
+import { filterQuery, filterText } from './leaf-filter.ts'
 import { macroCall, macroStatement } from './macros.ts'
 import { isPlain, orderOf, someNode, unpaged, withDefaultOrder, withPaging } from './paging.ts'
 import { positionOfByte, where } from './position.ts'
 import { namedGroupsForRe2 } from './regex-bound.ts'
 import { eachStream, isCte, scopeOf, streamKey, unknownStream, useOf } from './tables.ts'
 import type { Scope } from './tables.ts'
-import { written } from './written.ts'
+import { mustBeWritten, written } from './written.ts'
 import type { Ast, AstNode, AstValue, RewriteContext, Rewritten, StreamTable } from './contract.ts'
 
 /** words of all match_all of one statement: each is a page of SQL and some ms of compiling */
@@ -58,11 +59,13 @@ export async function rewriteSelect(session: SqlSession, ast: Ast, context: Rewr
   const plain = isPlain(query, source)
   const ordered = plain && source !== null ? withDefaultOrder(query, source) : query
   const { query: paged, skip } = withPaging(ordered, context)
-  const [body, counted] = await written(session, ast, [paged, unpaged(query)])
+  const filter = work.tables.length === 1 ? filterQuery(query, work.tables[0]!) : null
+  const [body, counted, filtered] = await written(session, ast, [paged, unpaged(query), ...(filter === null ? [] : [filter])])
   return {
-    sql: skip > 0 ? `SELECT * FROM (${body!}) AS page OFFSET ${skip}` : body!,
-    countSql: `SELECT count(*) AS total FROM (${counted!}) AS counted`,
+    sql: skip > 0 ? `SELECT * FROM (${mustBeWritten(body)}) AS page OFFSET ${skip}` : mustBeWritten(body),
+    countSql: `SELECT count(*) AS total FROM (${mustBeWritten(counted)}) AS counted`,
     setup: [...work.macros].map(macroStatement),
+    where: filtered == null ? null : filterText(filtered),
     tables: work.tables,
     plain,
     histogramIntervalSeconds: work.histogramSeconds,

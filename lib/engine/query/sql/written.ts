@@ -6,14 +6,17 @@ import { childOf, isNode, nodesOf, queryOf, textOf } from './ast.ts'
 import { renderAndParse } from './parse.ts'
 import type { Ast, AstNode, AstValue } from './contract.ts'
 
-/** writes query nodes as texts, each proven to say the same as its node */
-export async function written(session: SqlSession, ast: Ast, queries: readonly AstNode[]): Promise<readonly string[]> {
+/** writes query nodes as texts, each proven to say the same as its node; null for one that DuckDB writes otherwise */
+export async function written(session: SqlSession, ast: Ast, queries: readonly AstNode[]): Promise<readonly (string | null)[]> {
   const statement = nodesOf(ast.root, 'statements')[0] ?? {}
   const texts = await renderAndParse(session, queries.map(node => ({ root: { ...ast.root, statements: [{ ...statement, node }] } })))
-  return texts.map(({ sql, again }, i) => {
-    if (comparable(queryOf(again)) === comparable(queries[i]!)) return sql
-    throw new EngineError('invalid_query', 'this form of SQL is not supported: it cannot be written back exactly', { code: 20001 })
-  })
+  return texts.map(({ sql, again }, i) => (comparable(queryOf(again)) === comparable(queries[i]!) ? sql : null))
+}
+
+/** @throws EngineError invalid_query (20001) where there is no text */
+export function mustBeWritten(text: string | null | undefined): string {
+  if (text != null) return text
+  throw new EngineError('invalid_query', 'this form of SQL is not supported: it cannot be written back exactly', { code: 20001 })
 }
 
 /** a tree without the places of its nodes: equal texts, equal meaning */
