@@ -78,7 +78,8 @@ export class BenchLoad {
 
 const recordsOf = (request: LogsRequest): LogRecord[] => request.resources.flatMap((r) => r.scopes.flatMap((s) => s.records))
 
-function encodeBody(format: Format, request: LogsRequest): Buffer {
+/** the body of a request in a format, before any coding */
+export function encodeBody(format: Format, request: LogsRequest): Buffer {
   switch (format) {
     case 'protobuf': return encodeProtobuf(request)
     case 'otlp-json': return encodeJson(request)
