@@ -56,7 +56,8 @@ export type EnvKey = keyof typeof ENV
 type ValueOf<K extends EnvKey> = ReturnType<(typeof ENV)[K]['parse']>
 
 /** what a grant is about; `cdk/function.ts` turns it into an ARN */
-export type Resource = 'table' | 'documents' | 'bucket' | 'queue' | 'deadLetters' | 'leaf' | 'adminPassword' | 'ingestToken' | 'tenantRole'
+export type Resource =
+  | 'table' | 'documents' | 'bucket' | 'queue' | 'deadLetters' | 'failures' | 'leaf' | 'adminPassword' | 'ingestToken' | 'tenantRole'
 
 export interface Grant {
   readonly on: Resource
@@ -123,6 +124,8 @@ export const ENTRIES = {
       { on: 'bucket', actions: ['s3:GetObject'], keys: ['wal/*'] },
       { on: 'bucket', actions: ['s3:PutObject'], keys: ['quarantine/*'] },
       { on: 'table', actions: ['dynamodb:GetItem', 'dynamodb:PutItem'], keys: ['C#*'] },
+      // Lambda itself sends there, in the function's name, what an asynchronous run failed with.
+      { on: 'failures', actions: ['sqs:SendMessage'] },
     ],
   },
   query: {
@@ -155,6 +158,43 @@ export const ENTRIES = {
 } as const satisfies Record<string, Entry>
 
 export type EntryName = keyof typeof ENTRIES
+
+/** options of the stack that change what a function may */
+export interface GrantOptions {
+  /** `iam`: a leaf reads objects only as the organisation it works for, the leader none but answers */
+  readonly isolation: 'keys' | 'iam'
+  /** `destroy`: what setup made goes with the stack */
+  readonly removal: 'retain' | 'destroy'
+}
+
+const ISOLATED: Readonly<Partial<Record<EntryName, readonly Grant[]>>> = {
+  query: [
+    ...ENTRIES.query.grants.filter(({ on }) => on !== 'bucket'),
+    { on: 'bucket', actions: ['s3:GetObject'], keys: ['answers/*'] },
+  ],
+  leaf: [
+    { on: 'tenantRole', actions: ['sts:AssumeRole', 'sts:TagSession'] },
+    { on: 'bucket', actions: ['s3:PutObject'], keys: ['answers/*'] },
+  ],
+}
+
+const DISPOSABLE: Readonly<Partial<Record<EntryName, readonly Grant[]>>> = {
+  setup: [
+    { on: 'adminPassword', actions: ['ssm:DeleteParameter'] },
+    { on: 'ingestToken', actions: ['ssm:DeleteParameter'] },
+  ],
+}
+
+/** What an entry may under the stack's options: this and nothing else. */
+export function grantsOf(entry: EntryName, { isolation, removal }: GrantOptions): readonly Grant[] {
+  const base = (isolation === 'iam' ? ISOLATED[entry] : undefined) ?? ENTRIES[entry].grants
+  return removal === 'destroy' ? [...base, ...(DISPOSABLE[entry] ?? [])] : base
+}
+
+/** patterns of the keys that the tenant role may read */
+export const tenantKeys = (org: string): readonly string[] => [`fresh/${org}/*`, `data/org=${org}/*`]
+export const TENANT_TAG = 'org'
+
 export type EntryEnv<E extends EntryName> = { readonly [K in (typeof ENTRIES)[E]['env'][number]]: ValueOf<K> }
 
 /**

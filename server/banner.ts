@@ -1,6 +1,6 @@
 // What a person sees at the start: the URL, the secrets that are shown once, three commands to try.
 import type { ServerEnvironment } from './environment.ts'
-import type { FirstSecrets } from './root-user.ts'
+import type { FirstSecrets } from '../lib/engine/access/first-credentials.ts'
 
 export function bannerText(environment: ServerEnvironment, url: string, secrets: FirstSecrets): string {
   const { rootEmail } = environment

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { asEngineError, assert, type ErrorDetail, type ErrorSlug } from '../lib/model/errors.ts'
 import type { Catalog } from '../lib/engine/ports.ts'
 import { openCatalog } from '../lib/local/catalog.ts'
-import { systemClock } from '../lib/local/clock.ts'
+import { systemClock } from '../lib/node/clock.ts'
 import { openDatabase } from '../lib/local/database.ts'
 
 export interface CatalogThreadData {

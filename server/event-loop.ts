@@ -1,7 +1,7 @@
 // How late the event loop runs: every request, health check and query waits for it, so this is the
 // first sign that something blocks it. Gauges of /metrics, since the last time they were asked for.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { LocalTelemetry } from '../lib/local/telemetry.ts'
+import type { LocalTelemetry } from '../lib/node/telemetry.ts'
 
 /** a timer of this period is watched, milliseconds; how much later than that it fires is the delay */
 const RESOLUTION_MS = 10

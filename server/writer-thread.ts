@@ -8,10 +8,10 @@ import type { DeliveredMessage, Ports, Queue, Sql } from '../lib/engine/ports.ts
 import type { Settings } from '../lib/engine/settings.ts'
 import { openBlobs } from '../lib/local/blobs.ts'
 import { openCatalog } from '../lib/local/catalog.ts'
-import { systemClock } from '../lib/local/clock.ts'
+import { systemClock } from '../lib/node/clock.ts'
 import { openDatabase } from '../lib/local/database.ts'
 import { openDelivery, type Delivery } from '../lib/local/delivery.ts'
-import { createIds } from '../lib/local/ids.ts'
+import { createIds } from '../lib/node/ids.ts'
 import { relayTelemetry, type TelemetryEvent } from './telemetry-relay.ts'
 
 export interface WriterThreadData {
