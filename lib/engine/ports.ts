@@ -54,7 +54,7 @@ export interface QueueMessage {
 export interface DeliveredMessage {
   readonly bid: string
   readonly org: OrgId
-  /** deliveries so far, this one included: above 1 it is written alone */
+  /** deliveries so far, this one included: the more, the fewer it is written together with */
   readonly receives: number
   readonly bytes: Uint8Array
 }

@@ -44,6 +44,8 @@ export class Checker {
   readonly quarantined = new Set<string>()
   /** messages of which the queue holds an unreadable copy */
   readonly damaged = new Set<string>()
+  /** messages that were in the dead letters: these may be parked at any age */
+  readonly deadLetters = new Set<string>()
   /** rows that were committed, and the true time from which a list shows them */
   readonly committedRows = new Map<number, { readonly streamId: string; readonly inc: number; readonly visibleAt: Micros }>()
   /** the rows of every slice ever listed, by `fid/index` */
@@ -111,7 +113,7 @@ export class Checker {
 
   private claimedForQuarantine(bid: string): void {
     const age = this.world.s.now - (this.sent.get(bid)?.sentAt ?? -Infinity)
-    must(this.damaged.has(bid) || age >= this.world.settings.ageFenceMicros - 2 * SKEW, `message ${bid} is parked without a cause`)
+    must(this.damaged.has(bid) || this.deadLetters.has(bid) || age >= this.world.settings.ageFenceMicros - 2 * SKEW, `message ${bid} is parked without a cause`)
     this.quarantined.add(bid)
   }
 
@@ -190,7 +192,10 @@ export class Checker {
 
   private parkedObject(bid: string): boolean {
     for (const [key, bytes] of this.world.objects) {
-      if (key.startsWith('quarantine/') && key.endsWith(`/${bid}`)) return decodeParked(bytes).bid === bid && key.startsWith(parkedPrefix(decodeParked(bytes).org))
+      if (!key.startsWith('quarantine/') || !key.endsWith(`/${bid}`)) continue
+      const parked = decodeParked(bytes)
+      if (parked.spilled === null && !this.damaged.has(bid)) must(decodeEnvelope(parked.envelope).header.spill === null, `I14: the body of parked message ${bid} is in a blob that goes`)
+      return parked.bid === bid && key.startsWith(parkedPrefix(parked.org))
     }
     return false
   }

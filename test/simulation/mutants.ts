@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-interface Mutant {
+export interface Mutant {
   readonly name: string
   readonly file: string
   /** stands in the file exactly once */
@@ -49,6 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'a message twice in a batch is claimed twice', file: WRITE, from: 'else if (!own.some(({ bid }) => bid === message.bid)) own.push(message)', to: 'else own.push(message)' },
   { name: 'what cannot be had now is parked', file: 'lib/engine/ingest/batch.ts', from: "else if (ERROR_KINDS[result.kind].onQueue === 'park')", to: "else if (ERROR_KINDS[result.kind].level !== 'error')" },
   { name: 'a message is deleted before it is in the quarantine', file: QUARANTINE, from: 'await putParked(ports,', to: 'void putParked.length; if (attempt.fid === bid) await putParked(ports,' },
+  { name: 'a parked message points to a blob that goes', file: QUARANTINE, from: 'const spilled = await spilledBody(ports, message)', to: 'const spilled = message.bid === "" ? await spilledBody(ports, message) : null' },
   { name: 'the quarantine\'s object is put whoever holds the claim', file: QUARANTINE, from: "if (holder?.kind === 'claim' && holder.fid !== QUARANTINE) return 'committed'", to: 'void holder' },
   { name: 'rows of messages that dropped out stay in the pack', file: FLUSH, from: 'position[table.messages[row]!]! >= 0', to: 'position[table.messages[row]!]! >= -1' },
   { name: 'ordinals are not those of the rebuilt pack', file: FLUSH, from: 'positions[row] = position[ordinal]!', to: 'positions[row] = Math.min(ordinal, position.length - 1)' },
@@ -86,9 +87,9 @@ function plant(root: string, mutant: Mutant): void {
 }
 
 /** the line of the failing seed, or null when every seed passed */
-function hunt(root: string, seeds: number): Promise<string | null> {
+function hunt(root: string, script: string, seeds: number): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(root, 'test/simulation/run.ts'), '--seeds', String(seeds)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [join(root, script), '--seeds', String(seeds)], { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
     child.stderr.on('data', (chunk: Buffer) => { output += chunk.toString() })
@@ -96,25 +97,27 @@ function hunt(root: string, seeds: number): Promise<string | null> {
   })
 }
 
-async function tryMutant(mutant: Mutant, seeds: number): Promise<string | null> {
+/** @param script the simulator that hunts it */
+async function tryMutant(mutant: Mutant, script: string, seeds: number): Promise<string | null> {
   const project = join(import.meta.dirname, '../..')
   const root = mkdtempSync(join(tmpdir(), 'nilometer-mutant-'))
   try {
-    for (const part of ['lib', 'test/simulation', 'package.json']) cpSync(join(project, part), join(root, part), { recursive: true })
+    for (const part of ['lib', 'functions', 'test/simulation', 'package.json']) cpSync(join(project, part), join(root, part), { recursive: true })
     symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'))
     plant(root, mutant)
-    return await hunt(root, seeds)
+    return await hunt(root, script, seeds)
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { seeds: { type: 'string', default: '14000' }, only: { type: 'string', default: '' } } })
+/** hunts each of them, the canary first; exits 1 when one lives that should not, or dies that should not */
+export async function huntAll(canary: Mutant, mutants: readonly Mutant[], script: string, seedsDefault: number): Promise<void> {
+  const { values } = parseArgs({ options: { seeds: { type: 'string', default: String(seedsDefault) }, only: { type: 'string', default: '' } } })
   let surprises = 0
-  for (const mutant of [CANARY, ...MUTANTS].filter(({ name }) => name.includes(values.only))) {
-    const isCanary = mutant === CANARY
-    const killed = await tryMutant(mutant, isCanary ? 60 : Number(values.seeds))
+  for (const mutant of [canary, ...mutants].filter(({ name }) => name.includes(values.only))) {
+    const isCanary = mutant === canary
+    const killed = await tryMutant(mutant, script, isCanary ? 60 : Number(values.seeds)).catch((error: unknown) => `broken: ${String(error)}`)
     const good = isCanary ? killed === null : killed !== null && !killed.startsWith('broken')
     if (!good) surprises++
     console.log(`${good ? ' ' : '!'} ${mutant.name.padEnd(56)} ${killed === null ? 'lives' : killed}`)
@@ -122,4 +125,4 @@ async function main(): Promise<void> {
   process.exitCode = surprises === 0 ? 0 : 1
 }
 
-if (import.meta.main) await main()
+if (import.meta.main) await huntAll(CANARY, MUTANTS, 'test/simulation/run.ts', 14_000)

@@ -104,11 +104,14 @@ describe('a batch', () => {
     expect(entriesOf(ports).map((e) => e.key.split('/')[1]).sort()).toEqual(['o1', 'o2'])
   })
 
-  it('writes a message alone that was delivered before', async () => {
+  it('writes a message with the fewer others the more often it was delivered, at last alone', async () => {
     const ports = memoryPorts()
-    const messages = [await accept(ports, 'a', [{ n: 1 }]), { ...(await accept(ports, 'a', [{ n: 2 }])), receives: 2 }, await accept(ports, 'a', [{ n: 3 }])]
-    await write(ports, messages)
-    expect(entriesOf(ports).map((e) => e.slices[0]!.rows).sort()).toEqual([1, 2])
+    const messages: DeliveredMessage[] = []
+    for (const receives of [1, 2, 1, 3, 2, 4, 4, 2, 5, 3]) messages.push({ ...(await accept(ports, 'a', [{ n: messages.length }])), receives })
+    await write(ports, messages, { ...DEFAULT_SETTINGS, batchMessagesMax: 32 })
+    // 32, 8, 2, 1, 1 at most of those delivered 1, 2, 3, 4, 5 times
+    expect(entriesOf(ports).map((e) => e.slices[0]!.rows)).toEqual([2, 3, 2, 1, 1, 1])
+    expect((await stored(ports))['a']).toHaveLength(10)
   })
 
   it('beyond batchMessagesMax is several transactions', async () => {
@@ -292,10 +295,30 @@ describe('an old message', () => {
     const message = await accept(ports, 'a', [{ n: 1 }])
     ports.clock.micros += DEFAULT_SETTINGS.ageFenceMicros + 1
     expect((await write(ports, [message])).park).toHaveLength(1)
-    const replay = replayOf((await parkedOf(ports))[0]!, ports.clock.now())
+    const { message: replay, spilled } = replayOf((await parkedOf(ports))[0]!, ports.clock.now())
     expect(replay.bid).toBe(`${message.bid}~1`)
+    expect(spilled).toBeNull()
     expect((await write(ports, [{ ...replay, receives: 1 }])).done).toEqual([replay.bid])
     expect(entriesOf(ports)[0]!.slices[0]).toMatchObject({ minTs: accepted, maxTs: accepted })
+  })
+
+  it('is parked with its spilled body, and its replay finds it when the blob is long gone', async () => {
+    const ports = memoryPorts()
+    const message = await accept(ports, 'a', [{ n: 1 }], { ...DEFAULT_SETTINGS, spillAboveBytes: 0 })
+    const wal = [...ports.blobs.objects.keys()].find((key) => key.startsWith('wal/'))!
+    ports.clock.micros += DEFAULT_SETTINGS.ageFenceMicros + 1
+    const get = ports.blobs.get.bind(ports.blobs)
+    let reads = 0
+    ports.blobs.get = (key, range) => (++reads === 2 ? Promise.reject(new EngineError('unavailable', 'not now')) : get(key, range))
+    // Without its body it is not put aside: it comes again.
+    expect((await write(ports, [message])).retry).toHaveLength(1)
+    expect(await parkedOf(ports)).toEqual([])
+    expect((await write(ports, [message])).park).toHaveLength(1)
+    await ports.blobs.delete(wal)
+    const { message: replay, spilled } = replayOf((await parkedOf(ports))[0]!, ports.clock.now())
+    expect(await ports.blobs.put(spilled!.key, spilled!.bytes)).toBe('created')
+    expect((await write(ports, [{ ...replay, receives: 1 }])).done).toEqual([replay.bid])
+    expect((await stored(ports))['a']).toMatchObject([{ n: 1n }])
   })
 
   it('within the fence is written', async () => {
