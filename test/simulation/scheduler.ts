@@ -56,6 +56,8 @@ export class Process {
   /** a host that is frozen for longer does not come back: its platform has ended the request */
   readonly freezeMax: Micros
   dead = false
+  /** what reaches a host that its platform has put to sleep, until it is thawed; null: it is awake */
+  held: Event[] | null = null
   constructor(name: string, skew: Micros, monotonicStops: boolean, freezeMax: Micros = Infinity) {
     this.freezeMax = freezeMax
     this.name = name
@@ -121,6 +123,14 @@ export class Scheduler {
     this.log(`${process.name} freezes`)
   }
 
+  /** Wakes a host; what reached it while it slept happens now, in any order. Returns how much that is. */
+  thaw(process: Process): number {
+    const held = process.held ?? []
+    process.held = null
+    for (const event of held) this.push({ ...event, at: this.now + this.random.int(1_000) })
+    return held.length
+  }
+
   /** Runs events until none is left. `settled` is called after each, when every promise has settled. */
   async run(eventsMax: number, settled: () => Promise<void> | null): Promise<void> {
     for (let event = this.pop(); event !== undefined; event = this.pop()) {
@@ -128,6 +138,10 @@ export class Scheduler {
       const { process } = event
       if (process?.dead) continue
       this.now = Math.max(this.now, event.at)
+      if (process?.held) {
+        process.held.push(event)
+        continue
+      }
       if (process !== null && process.frozenUntil > this.now) {
         // What reaches a frozen host is dealt with when it thaws, in any order.
         this.push({ ...event, at: process.frozenUntil + this.random.int(1_000) })

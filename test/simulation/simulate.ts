@@ -95,7 +95,8 @@ async function live(world: World): Promise<void> {
   world.check.atRest()
 }
 
-function newStream(random: Random, name: string): StreamItem {
+/** a stream that stands before the first message */
+export function newStream(random: Random, name: string): StreamItem {
   const id = random.int(2 ** 32).toString(16).padStart(16, '0')
   return { org: ORGS[0], type: 'logs', name, id, inc: 1, history: [{ inc: 1, from: 0 }], settings: {}, state: 'live' }
 }
