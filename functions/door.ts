@@ -26,7 +26,7 @@ export interface DoorOptions {
   readonly writeError?: (c: Context, error: EngineError) => Response | null
 }
 
-const HEADERS: readonly (readonly [string, string])[] = [
+export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   ['X-Content-Type-Options', 'nosniff'],
   ['Referrer-Policy', 'no-referrer'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"],
@@ -57,7 +57,7 @@ export function door(options: DoorOptions): MiddlewareHandler<DoorEnv> {
       const error = asEngineError(thrown)
       c.res = refusal(c, error, options)
     }
-    for (const [name, value] of HEADERS) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
+    for (const [name, value] of SECURITY_HEADERS) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     const labels = { route, status: String(c.res.status) }
     options.telemetry.count('http_requests_total', 1, labels)
     options.telemetry.observe('http_request_duration_ms', options.clock.monotonicMs() - start, { route })

@@ -9,6 +9,7 @@ import type { Settings } from '../../lib/engine/settings.ts'
 import { assert } from '../../lib/model/errors.ts'
 import type { DoorEnv } from '../door.ts'
 import { readBody } from './body.ts'
+import { refuseLongReply } from './long-reply.ts'
 import { successReply } from './replies.ts'
 
 export interface TakeInOptions {
@@ -31,6 +32,7 @@ export async function takeIn(c: Context<DoorEnv>, route: Route, protocol: Ingest
   const received = await receive(ports, settings, {
     org, route, format, stream, contentType, body,
     contentEncoding: header('content-encoding'), idempotencyKey: header('idempotency-key'),
+    inspect: (verdict) => refuseLongReply(protocol, verdict, settings.replyBytesMax),
   })
   const ignored = route === 'bulk' && !(await refreshed(c.req.query('refresh'), received, options))
   const response = successReply(protocol, c.req.raw, received, ports.clock.monotonicMs() - startedMs)

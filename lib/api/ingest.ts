@@ -86,6 +86,26 @@ export function bulkReply(tookMs: number, items: readonly BulkOutcome[]): string
   return `{"took":${tookMs},"errors":${errors},"items":[${items.map(bulkItem).join(',')}]}`
 }
 
+/** what an item has beside its names and reason, and what stands around all items: generously */
+const ITEM_BYTES = 256
+/** the most bytes that JSON makes of one UTF-16 unit, as in \u0000 */
+const BYTES_PER_UNIT_MAX = 6
+
+/**
+ * Bytes of the bulk reply at most. Above `enough` it is exact but for the digits of `took`; below, an
+ * estimate that costs no text.
+ */
+export function bulkReplyBytes(items: readonly BulkOutcome[], enough: number): number {
+  let bytes = ITEM_BYTES
+  for (const { index, id, error } of items) {
+    bytes += ITEM_BYTES + BYTES_PER_UNIT_MAX * (2 * index.length + (id?.length ?? 0) + (error?.message.length ?? 0))
+  }
+  if (bytes <= enough) return bytes
+  bytes = ITEM_BYTES
+  for (const item of items) bytes += Buffer.byteLength(bulkItem(item), 'utf8') + 1
+  return bytes
+}
+
 /** OTLP's partial success; absent when every record was stored */
 export interface PartialSuccess {
   readonly rejected: number

@@ -1,12 +1,10 @@
 // Credentials of a role that only reads for one organisation: a session of it, tagged (`isolation: 'iam'`).
 // One request of STS's query protocol, docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html;
 // one more client of the SDK would be a fifth of the leaf's start.
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { EngineError } from '../model/errors.ts'
 import type { Credentials } from './client-options.ts'
 import { awsCode, awsFailure, isDenied } from './failures.ts'
-import { exchange, type LeanAnswer, type Limits } from './lean-request.ts'
+import { exchange, textOf, transportOf, type LeanAnswer, type Limits } from './lean-request.ts'
 import { signPost } from './sign-post.ts'
 
 export interface RoleToAssume {
@@ -52,12 +50,14 @@ async function asked({ roleArn, sessionName, tags, region, credentials, endpoint
   const url = new URL(endpoint ?? `https://sts.${region}.amazonaws.com`)
   const headers = signPost({ host: url.host, contentType: CONTENT_TYPE, body, service: 'sts', region, at: new Date(), credentials: await credentials() })
   // Asked once an hour and organisation: no connection is kept for it.
-  const transport = url.protocol === 'http:' ? { request: httpRequest, agent: new HttpAgent() } : { request: httpsRequest, agent: new HttpsAgent() }
+  const transport = transportOf(url.protocol, {})
   return exchange(transport, { endpoint: url, headers, body }, LIMITS)
 }
 
 /** no part of the answer is ever told: it holds a secret */
-function sessionOf({ status, text }: LeanAnswer): Credentials {
+function sessionOf(answer: LeanAnswer): Credentials {
+  const { status } = answer
+  const text = textOf(answer)
   const part = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? ''
   if (status !== 200) throw Object.assign(new Error(part('Message')), { name: part('Code') || 'Unknown', $metadata: { httpStatusCode: status } })
   const [accessKeyId, secretAccessKey, sessionToken] = [part('AccessKeyId'), part('SecretAccessKey'), part('SessionToken')]

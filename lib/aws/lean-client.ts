@@ -1,10 +1,8 @@
 // A client of one AWS service with the SDK's shape as far as our adapters use it: made with the same
 // configuration, sends the same commands once, throws errors that look the same. Bundles of functions
 // that stand at the edge have it in the SDK's place (cdk/bundle.ts): it loads in a few milliseconds.
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Credentials } from './client-options.ts'
-import { exchange, type Limits, type Transport } from './lean-request.ts'
+import { exchange, textOf, transportOf, type Limits, type Transport } from './lean-request.ts'
 import { signPost } from './sign-post.ts'
 
 export interface LeanConfig {
@@ -75,7 +73,9 @@ export class LeanClient {
     const endpoint = new URL(this.config.endpoint ?? elsewhere ?? `https://${name}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
     const body = JSON.stringify(encode(input as never))
     const headers = signPost({ host: endpoint.host, contentType, target: `${target}.${operation}`, body, service: name, region, at: new Date(), credentials })
-    const { status, text } = await exchange(this.transport(endpoint.protocol), { endpoint, headers, body }, this.limits)
+    const reply = await exchange(this.transport(endpoint.protocol), { endpoint, headers, body }, this.limits)
+    const { status } = reply
+    const text = textOf(reply)
     const answer = parsed(text)
     if (status === 200 && answer !== null) return decode(answer as never)
     const { __type: type = '', message, Message } = (answer ?? {}) as { __type?: string; message?: string; Message?: string }
@@ -91,7 +91,7 @@ export class LeanClient {
     let made = this.transports.get(protocol)
     if (made === undefined) {
       const { httpAgent = {}, httpsAgent = {} } = this.config.requestHandler ?? {}
-      made = protocol === 'http:' ? { request: httpRequest, agent: new HttpAgent(httpAgent) } : { request: httpsRequest, agent: new HttpsAgent(httpsAgent) }
+      made = transportOf(protocol, protocol === 'http:' ? httpAgent : httpsAgent)
       this.transports.set(protocol, made)
     }
     return made

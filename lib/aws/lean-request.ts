@@ -1,11 +1,14 @@
 // One request of AWS's over Node's own HTTP, with an end to every wait: what the functions at the edge
 // need of an SDK, without loading one. Its failures look like the SDK's to failures.ts.
-import type { ClientRequest, IncomingMessage, Agent } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest } from 'node:http'
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 
 export interface LeanRequest {
   readonly endpoint: URL
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /** of a POST; null: a GET */
+  readonly body: string | null
 }
 
 export interface Limits {
@@ -22,21 +25,29 @@ export interface Transport {
   readonly agent: Agent
 }
 
+/** to endpoints of this protocol */
+export const transportOf = (protocol: string, options: { readonly keepAlive?: boolean; readonly maxSockets?: number }): Transport =>
+  (protocol === 'http:' ? { request: httpRequest, agent: new HttpAgent(options) } : { request: httpsRequest, agent: new HttpsAgent(options) })
+
 export interface LeanAnswer {
   readonly status: number
-  readonly text: string
+  /** by lower-case name */
+  readonly headers: IncomingHttpHeaders
+  readonly bytes: Buffer
 }
+
+export const textOf = ({ bytes }: LeanAnswer): string => bytes.toString('utf8')
 
 const late = (what: string): Error => Object.assign(new Error(`${what} took too long`), { name: 'TimeoutError' })
 
 /** @throws Error with the socket's `code`, or `TimeoutError` */
 export function exchange({ request, agent }: Transport, { endpoint, headers, body }: LeanRequest, limits: Limits): Promise<LeanAnswer> {
   return new Promise((resolve, reject) => {
-    const sent: ClientRequest = request(endpoint, { method: 'POST', headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) }, agent }, (answer: IncomingMessage) => {
+    const sent: ClientRequest = request(endpoint, { ...(body === null ? { method: 'GET', headers } : { method: 'POST', headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) } }), agent }, (answer: IncomingMessage) => {
       clearTimeout(untilAnswer)
       const parts: Buffer[] = []
       answer.on('data', (part: Buffer) => parts.push(part))
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }))
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, bytes: Buffer.concat(parts) }))
       answer.on('error', reject)
     })
     const untilAnswer = setTimeout(() => sent.destroy(late('the answer')), limits.requestTimeout)
@@ -54,6 +65,6 @@ export function exchange({ request, agent }: Transport, { endpoint, headers, bod
       // A connection that closes in the middle of an answer has said so already.
       reject(Object.assign(new Error('the connection closed before the answer was whole'), { code: 'ECONNRESET' }))
     })
-    sent.end(body)
+    sent.end(body ?? undefined)
   })
 }

@@ -36,6 +36,8 @@ interface Pending {
   readonly onBytes: (bytes: Uint8Array) => void
 }
 
+/** the child's program: beside this source, or beside the bundle this has become a part of */
+const PROGRAM = join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'sandbox.ts' : 'sandbox.mjs')
 const SHELL = '/bin/sh'
 const STDERR_CHARS_MAX = 4_096
 /** JS in the child only prints: what needs more heap is a value no client wants */
@@ -145,7 +147,7 @@ export class SandboxChild {
  * a tenant's rows. `exec` keeps the pid. In its own session, so that Ctrl-C lets the server finish.
  */
 function start(options: ChildOptions): ChildProcess {
-  const node = [...NODE_FLAGS, join(import.meta.dirname, 'sandbox.ts'), String(options.threads)]
+  const node = [...NODE_FLAGS, PROGRAM, String(options.threads)]
   const settings = {
     cwd: options.cwd,
     env: environment(),

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { coldStartOf } from './cold-report.ts'
 import type { CellFigures, Figures } from './river-figures.ts'
 import { FORMATS, type Format } from './river-load.ts'
 import { cpuTable, documentOf, recordedIn, serverTable, storeTable, verdicts } from './river-report.ts'
@@ -73,4 +74,5 @@ if (cells.length > 0) parts.push(`CPU-ms per raw MB, best round / median\n${cpuT
 if (server !== null) parts.push(serverTable(server, recorded?.server ?? null))
 parts.push(verdicts(figures).join('\n'))
 process.stdout.write(`${parts.join('\n\n')}\n`)
-if (options.record) writeFileSync(DOCUMENT, documentOf(figures))
+// What another command wrote into it stays.
+if (options.record) writeFileSync(DOCUMENT, documentOf(figures) + coldStartOf(readDocument()))

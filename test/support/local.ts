@@ -9,7 +9,7 @@ import type { Clock } from '../../lib/engine/ports.ts'
 import { openDatabase } from '../../lib/local/database.ts'
 import { openQueue } from '../../lib/local/queue.ts'
 import type { LocalQueue, QueueOptions } from '../../lib/local/queue.ts'
-import { createTelemetry } from '../../lib/local/telemetry.ts'
+import { createTelemetry } from '../../lib/node/telemetry.ts'
 
 /** 2026-11-21T00:00:00Z */
 export const START = 1_795_219_200_000_000

@@ -1,7 +1,7 @@
 // ULIDs that only rise, and fair chance.
 import { expect, test } from 'vitest'
-import { createIds } from '../../lib/local/ids.ts'
-import type { RandomFill } from '../../lib/local/ids.ts'
+import { createIds } from '../../lib/node/ids.ts'
+import type { RandomFill } from '../../lib/node/ids.ts'
 
 const AT = 1_795_219_200_000_000
 const fixed = (value: number): RandomFill => (bytes) => { bytes.fill(value) }

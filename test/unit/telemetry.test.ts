@@ -1,7 +1,7 @@
 // The process's own metrics as Prometheus reads them, and its log lines.
 import { expect, test } from 'vitest'
-import { createTelemetry } from '../../lib/local/telemetry.ts'
-import type { LogLevel } from '../../lib/local/telemetry.ts'
+import { createTelemetry } from '../../lib/node/telemetry.ts'
+import type { LogLevel } from '../../lib/node/telemetry.ts'
 import { EngineError } from '../../lib/model/errors.ts'
 
 const clock = { now: () => 1_795_219_200_123_456 }

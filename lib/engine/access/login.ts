@@ -6,8 +6,9 @@ import { createHmac } from 'node:crypto'
 import type { Principal, Role } from '../../model/access.ts'
 import { EngineError } from '../../model/errors.ts'
 import type { OrgId } from '../../model/stream.ts'
-import type { Catalog, Clock } from '../ports.ts'
-import { hashPassword, PASSWORD_BYTES_MAX, verifyPassword } from './password.ts'
+import { MICROS_PER_MS, type Micros } from '../../model/time.ts'
+import type { Catalog, Clock, Document } from '../ports.ts'
+import { PASSWORD_BYTES_MAX, PASSWORD_COST, phcOf, SALT_BYTES, verifyPassword } from './password.ts'
 import { SCOPE_ROLES, splitToken, tokenMatches, type TokenDocument } from './token.ts'
 
 /** documents of users and tokens stand under this name, which no organisation id can take */
@@ -26,7 +27,7 @@ const REMEMBER_MS = 60_000
 const REMEMBER_MAX = 1_000
 
 export interface Authenticator {
-  /** @throws EngineError unauthenticated, password_too_long, unavailable */
+  /** @throws EngineError unauthenticated, password_too_long, limited, unavailable */
   authenticate(authorization: string | undefined): Promise<Principal>
   /** password hashes computed so far; tests hold that unknown users cost as many as known ones */
   readonly hashes: () => number
@@ -34,7 +35,9 @@ export interface Authenticator {
 
 interface Remembered {
   readonly principal: Principal
-  readonly until: number
+  /** when it was looked up, by both clocks: the monotonic one may stand still in a host that sleeps between requests */
+  readonly atMs: number
+  readonly at: Micros
 }
 
 const refuse = (): EngineError =>
@@ -45,14 +48,24 @@ export async function createAuthenticator(catalog: Catalog, clock: Clock, secret
   const remembered = new Map<string, Remembered>()
   // Requests that come together with one credential wait for one verification.
   const underWay = new Map<string, Promise<Principal>>()
-  const dummy = await hashPassword(secret, secret.subarray(0, 16))
+  const dummy = newDummy(secret)
   let hashes = 0
+
+  /** whatever went wrong, a client hears that it may try again: never that it is refused, never a conflict */
+  async function lookUp(kind: 'user' | 'token', id: string): Promise<Document | null> {
+    try {
+      return await catalog.document(PLATFORM, kind, id)
+    } catch (cause) {
+      if (cause instanceof EngineError && cause.kind === 'limited') throw cause
+      throw new EngineError('unavailable', 'the credentials could not be looked up just now: send it again', { cause })
+    }
+  }
 
   async function byPassword(email: string, password: Buffer): Promise<Principal> {
     if (password.length > PASSWORD_BYTES_MAX) {
       throw new EngineError('password_too_long', `the password is longer than ${PASSWORD_BYTES_MAX} bytes`)
     }
-    const found = await catalog.document(PLATFORM, 'user', email.toLowerCase())
+    const found = await lookUp('user', email.toLowerCase())
     const user = found?.value as UserDocument | undefined
     hashes++
     const right = await verifyPassword(password, user?.phc ?? dummy)
@@ -61,7 +74,7 @@ export async function createAuthenticator(catalog: Catalog, clock: Clock, secret
   }
 
   async function byToken(token: { id: string; secret: string }): Promise<Principal> {
-    const found = await catalog.document(PLATFORM, 'token', token.id)
+    const found = await lookUp('token', token.id)
     if (found === null) throw refuse()
     const document = found.value as TokenDocument
     if (!tokenMatches(token.secret, document, clock.now())) throw refuse()
@@ -86,9 +99,10 @@ export async function createAuthenticator(catalog: Catalog, clock: Clock, secret
     async authenticate(authorization) {
       if (authorization === undefined || authorization === '') throw refuse()
       const key = createHmac('sha256', secret).update(authorization).digest('base64')
-      const now = clock.monotonicMs()
+      const atMs = clock.monotonicMs()
+      const at = clock.now()
       const known = remembered.get(key)
-      if (known !== undefined && now < known.until) return known.principal
+      if (known !== undefined && isFresh(known, atMs, at)) return known.principal
       let verifying = underWay.get(key)
       if (verifying === undefined) {
         verifying = verify(authorization).finally(() => underWay.delete(key))
@@ -97,10 +111,25 @@ export async function createAuthenticator(catalog: Catalog, clock: Clock, secret
       const principal = await verifying
       remembered.delete(key)
       if (remembered.size >= REMEMBER_MAX) remembered.delete(remembered.keys().next().value!)
-      remembered.set(key, { principal, until: now + REMEMBER_MS })
+      remembered.set(key, { principal, atMs, at })
       return principal
     },
   }
+}
+
+/**
+ * What an unknown user's password is verified against: a hash of ours with a tag that no password gives
+ * but by chance. Made without hashing, which would be on the way of every cold start; verifying costs
+ * what a known user's does, for that depends on the hash's parameters alone.
+ */
+function newDummy(secret: Uint8Array): string {
+  const part = (label: string): Buffer => createHmac('sha256', secret).update(label).digest()
+  return phcOf(part('dummy salt').subarray(0, SALT_BYTES), part('dummy tag'), PASSWORD_COST)
+}
+
+function isFresh(known: Remembered, nowMs: number, now: Micros): boolean {
+  const wallMs = (now - known.at) / MICROS_PER_MS
+  return nowMs - known.atMs < REMEMBER_MS && wallMs >= 0 && wallMs < REMEMBER_MS
 }
 
 function splitScheme(header: string): { scheme: string; rest: string } {

@@ -26,7 +26,11 @@ function derive(password: Uint8Array, salt: Uint8Array, cost: PasswordCost, tagL
 
 /** the PHC string of a password; `salt` is SALT_BYTES random bytes */
 export async function hashPassword(password: Uint8Array, salt: Uint8Array, cost: PasswordCost = PASSWORD_COST): Promise<string> {
-  const tag = await derive(password, salt, cost, TAG_BYTES)
+  return phcOf(salt, await derive(password, salt, cost, TAG_BYTES), cost)
+}
+
+/** @param tag what hashing gave, TAG_BYTES bytes */
+export function phcOf(salt: Uint8Array, tag: Uint8Array, cost: PasswordCost): string {
   return `$argon2id$v=19$m=${cost.memoryKib},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`
 }
 

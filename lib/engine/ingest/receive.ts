@@ -104,6 +104,7 @@ function judge(request: IngestRequest, coding: Coding, settings: Settings, accep
   const context = contextOf(request, settings, acceptedAt)
   const raw = inflate(request.body, coding, settings.inflatedBytesMax)
   const verdict = check(raw, context)
+  request.inspect?.(verdict)
   return { context, verdict, accepted: verdict.records - verdict.rejections.length, rawBytes: raw.length }
 }
 

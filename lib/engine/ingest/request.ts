@@ -5,7 +5,7 @@ import { cleanStreamName } from '../../model/stream.ts'
 import type { OrgId } from '../../model/stream.ts'
 import type { Micros } from '../../model/time.ts'
 import type { Settings } from '../settings.ts'
-import type { BodyFormat, DecodeContext, Route } from './decode/contract.ts'
+import type { BodyFormat, DecodeContext, Route, Verdict } from './decode/contract.ts'
 import type { Coding } from './inflate.ts'
 
 /** one HTTP request as the glue hands it over; headers raw, null when absent */
@@ -20,6 +20,8 @@ export interface IngestRequest {
   readonly idempotencyKey: string | null
   /** as received, still coded */
   readonly body: Uint8Array
+  /** looks at each verdict before anything is stored, and throws what refuses the whole request */
+  readonly inspect?: (verdict: Verdict) => void
 }
 
 /** `stream-name` is absent: OpenObserve's stream for OTLP */

@@ -256,6 +256,9 @@ function isText({ bytes }: Source, from: number, to: number, text: string): bool
   return true
 }
 
-/** never let go, for the reason `KEPT_READERS` gives */
-export const KEPT_WALK: BulkWalk = new BulkWalk(Buffer.from('{"index":{"_index":"x","_id":"y"}}\n{"a":"x"}\n'), new Judge(KEPT_CONTEXT, null, []), 0)
-KEPT_WALK.run()
+/** a walk to be held for ever, for the reason `keptReaders` gives */
+export function keptBulkWalk(): unknown {
+  const walk = new BulkWalk(Buffer.from('{"index":{"_index":"x","_id":"y"}}\n{"a":"x"}\n'), new Judge(KEPT_CONTEXT, null, []), 0)
+  walk.run()
+  return walk
+}

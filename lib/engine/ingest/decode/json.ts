@@ -73,7 +73,7 @@ function elements(scanner: Scanner, judge: Judge, reader: RecordReader, stream: 
   }
 }
 
-/** the context of bodies that are read once, when the module loads */
+/** the context of the bodies that are read only to keep what read them */
 export const KEPT_CONTEXT: DecodeContext = {
   route: 'json', format: 'json', stream: 'x', acceptedAt: 1e15, oldest: 0, newest: 2e15, flattenLevels: 3, recordsMax: 9, recordBytesMax: 99,
   recordFieldsMax: 9, keyBytesMax: 256, depthMax: 9, requestStreamsMax: 9, requestPartitionsMax: 9,
@@ -86,8 +86,8 @@ function usedReader(tables: Tables | null): RecordReader {
 }
 
 /**
- * One reader of each mode, never let go. V8 drops a hidden class, and the code compiled for it, when a
+ * One reader of each mode, to be held for ever. V8 drops a hidden class, and the code compiled for it, when a
  * full collection finds no object of it, and between requests there is none: the next request would
  * cost three times as much (measured).
  */
-export const KEPT_READERS: readonly RecordReader[] = [usedReader(null), usedReader(new Tables())]
+export const keptReaders = (): readonly RecordReader[] => [usedReader(null), usedReader(new Tables())]

@@ -289,7 +289,7 @@ class LogsJsonWalk {
 /** see `usedWalks`; one resource, one scope, one record with a body and an attribute */
 const KEPT_RECORD = '{"timeUnixNano":"1000","body":{"stringValue":"a"},"attributes":[{"key":"c","value":{"intValue":"1"}}]}'
 const KEPT_RESOURCE = '{"attributes":[{"key":"a","value":{"stringValue":"b"}}]}'
-export const KEPT_JSON_WALKS = usedWalks(
+export const keptJsonWalks = (): unknown => usedWalks(
   () => Buffer.from(`{"resourceLogs":[{"resource":${KEPT_RESOURCE},"scopeLogs":[{"scope":{"name":"a"},"logRecords":[${KEPT_RECORD}]}]}]}`),
   walkJson,
 )

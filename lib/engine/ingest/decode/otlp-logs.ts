@@ -212,4 +212,4 @@ class LogsWalk {
 
 /** see `usedWalks`; one resource, one scope, one record with a body and an attribute */
 const KEPT_BODY = '0a2c0a0a0a080a016112030a0162121e0a030a0161121709e8030000000000002a030a016132070a016312021801'
-export const KEPT_WALKS = usedWalks(() => Buffer.from(KEPT_BODY, 'hex'), walk)
+export const keptWalks = (): unknown => usedWalks(() => Buffer.from(KEPT_BODY, 'hex'), walk)

@@ -37,7 +37,7 @@ function slotsFor(table: Table): SlotTree {
 }
 
 /**
- * A small request's walk in either mode, never let go. The engine drops a hidden class, and the code
+ * A small request's walk in either mode, to be held for ever. The engine drops a hidden class, and the code
  * compiled for it, when a full collection finds no object of it, and between requests there is none:
  * the next request would cost several times as much (measured).
  */
