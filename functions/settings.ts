@@ -26,6 +26,8 @@ export function settingsOnAws({ retentionDays, answerSeconds }: Deployment): Set
     // that stays for weeks costs more than the chunks of any message (docs/cost.md).
     spillAboveBytes: 740 * 1_024,
     replyBytesMax: ANSWER_BODY_BYTES_MAX,
+    // /tmp of the query function is 2 GB: what its leaves send lies there, beside the sandbox's own files.
+    gatherBytesMax: 1.5 * 2 ** 30,
     queryBytesMax: ANSWER_BODY_BYTES_MAX - SEARCH_HEAD_BYTES,
     retentionDays,
     ...(answerSeconds === undefined ? {} : { queryDeadlineMs: answerSeconds * 1_000 }),

@@ -1,6 +1,6 @@
 // The options of `npm run cost`, read and checked before anything is measured.
 import { parseArgs } from 'node:util'
-import { DEFAULT_SETTINGS } from '../../lib/engine/settings.ts'
+import { settingsOnAws } from '../../functions/settings.ts'
 import type { Format } from '../../test/bench/river-load.ts'
 import { ASSUMPTIONS, type Assumptions } from './assumptions.ts'
 import { EDGES, type Workload } from './ingest-bill.ts'
@@ -36,7 +36,7 @@ const TEXTS = [
   ['pollers', String(ASSUMPTIONS.pollers), 'receivers of the event source'],
   ['log-bytes', String(ASSUMPTIONS.logBytesPerInvocation), 'of own logs, an invocation'],
   ['wal-days', String(ASSUMPTIONS.walDays), 'days that a spilled body stays'],
-  ['spill-kb', String(DEFAULT_SETTINGS.spillAboveBytes / 1_024), 'KiB from which a body is spilled'],
+  ['spill-kb', String(settingsOnAws({ retentionDays: 30 }).spillAboveBytes / 1_024), 'KiB from which a body is spilled'],
   ['rounds', '5', 'rounds that are timed'],
 ] as const
 
