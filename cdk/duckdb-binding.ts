@@ -77,7 +77,7 @@ function versionIn(dir: string): string | null {
 async function fetchTarball(spec: string, to: string, npmOptions: readonly string[]): Promise<string | null> {
   const shell = process.platform === 'win32'
   try {
-    const { stdout } = await run('npm', ['pack', spec, '--pack-destination', to, '--json', '--fetch-retries=1', ...npmOptions], { cwd: to, timeout: FETCH_MS_MAX, shell })
+    const { stdout } = await run('npm', ['pack', spec, '--pack-destination', to, '--json', '--fetch-retries=1', '--fetch-retry-mintimeout=500', ...npmOptions], { cwd: to, timeout: FETCH_MS_MAX, shell })
     const [packed] = JSON.parse(stdout) as { filename: string }[]
     return join(to, packed!.filename.replace('@', '').replace('/', '-'))
   } catch {

@@ -18,7 +18,7 @@ export interface BlobsOptions {
   readonly client: S3Client
   /**
    * For a role without `s3:ListBucket`, to which S3 says 403 of an object that does not exist: what is
-   * denied to a get is then not_found. Default false: it is internal.
+   * denied to a get is then not_found. Default false: it is unavailable.
    */
   readonly deniedIsMissing?: boolean
 }
