@@ -1,7 +1,7 @@
 // The questions Elasticsearch's shippers ask before they send: who are you, may I, is my template
 // there. All answers are static. Facts about each client: Logstash needs the nested license, Vector
 // a healthy cluster, Beats and the 8 and 9 clients the product header and a version not below theirs.
-import type { Hono } from 'hono'
+import { Hono } from 'hono'
 import type { DoorEnv } from '../door.ts'
 
 export const ELASTIC_HEADERS = { 'X-Elastic-Product': 'Elasticsearch' } as const
@@ -39,6 +39,13 @@ const STATIC: Readonly<Record<string, object>> = {
 
 /** things a shipper makes for itself: always there, and making them changes nothing */
 const MADE = ['_ilm/policy', '_index_template', '_template', '_data_stream', '_ingest/pipeline']
+
+/** the same by itself: where an edge takes `/api/{org}/` for another path than `/api/{org}`, it asks whoever answers the rest */
+export function createElasticApp(ownVersion: string): Hono<DoorEnv> {
+  const app = new Hono<DoorEnv>()
+  mountElastic(app, ownVersion)
+  return app
+}
 
 export function mountElastic(app: Hono<DoorEnv>, ownVersion: string): void {
   app.on('GET', ['/api/:org', '/api/:org/'], (c) => c.json(root(elasticVersion(c.req.header('user-agent')), ownVersion), 200, ELASTIC_HEADERS))

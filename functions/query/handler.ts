@@ -12,6 +12,7 @@ import { createAuthenticator } from '../../lib/engine/access/login.ts'
 import { newSearchState } from '../../lib/engine/query/search.ts'
 import { NO_QUEUE, readOnly } from '../absent.ts'
 import { behindDoor } from '../behind-door.ts'
+import { createElasticApp } from '../ingest/elastic.ts'
 import { lambdaDoor } from '../lambda-door.ts'
 import { settingsOnAws } from '../settings.ts'
 import { DYNAMODB, LAMBDA, S3, startFunction } from '../start.ts'
@@ -37,7 +38,7 @@ const settings = { ...settingsOnAws(env), ...(alone ? {} : { leaderShareBytes: 0
 const authenticator = await createAuthenticator(catalog, clock, randomBytes(32))
 const app = behindDoor({ authenticator, clock, ids, telemetry }, [createQueryApp({
   ports, settings, state: newSearchState({ leaves }), version, renderMetrics: () => telemetry.renderPrometheus(),
-})])
+}), createElasticApp(version)])
 
 /** begun while the credential is looked up; the search that needs it hears of its failure */
 function prepare({ url }: Request): void {

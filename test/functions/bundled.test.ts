@@ -101,6 +101,14 @@ describe.skipIf(missingDynoxide !== null)('the bundled functions', () => {
     expect(hits).toEqual([{ body: 'line 0', n: 1 }, { body: 'line 1', n: 1 }, { body: 'line 2', n: 1 }])
   })
 
+  test('the query function greets shippers too, for an HTTP API sends it the path with a last slash', async () => {
+    for (const name of ['ingest', 'query'] as const) {
+      const said = await ask(name, { method: 'GET', path: '/api/default/', headers: { Authorization: `Bearer ${TOKENS.ingest}` } })
+      expect(said.statusCode).toBe(200)
+      expect(JSON.parse(textOf(said))).toMatchObject({ tagline: 'You Know, for Search' })
+    }
+  })
+
   test('a body too large for a message goes by way of the bucket', async () => {
     const rows = Array.from({ length: 40_000 }, (_, i) => ({ id: i, noise: randomBytes(24).toString('base64') }))
     expect((await send('/api/default/large/_json', JSON.stringify(rows))).statusCode).toBe(200)
