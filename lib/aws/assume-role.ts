@@ -3,8 +3,8 @@
 // one more client of the SDK would be a fifth of the leaf's start.
 import { EngineError } from '../model/errors.ts'
 import type { Credentials } from './client-options.ts'
-import { awsCode, awsFailure, isDenied } from './failures.ts'
-import { exchange, textOf, transportOf, type LeanAnswer, type Limits } from './lean-request.ts'
+import { asked } from './failures.ts'
+import { exchange, textOf, transportOf, xmlFailure, xmlText, type LeanAnswer, type Limits } from './lean-request.ts'
 import { signPost } from './sign-post.ts'
 
 export interface RoleToAssume {
@@ -30,17 +30,9 @@ const RETRY_AFTER_SECONDS = 1
  * @throws EngineError `limited`, `unavailable` (also when it is denied: grants that were just made take a
  *   while), `internal`
  */
-export async function assumeRole(role: RoleToAssume): Promise<Credentials> {
-  try {
-    return sessionOf(await asked(role))
-  } catch (error) {
-    if (error instanceof EngineError) throw error
-    if (isDenied(error)) throw new EngineError('unavailable', `sts:AssumeRole is not granted (${awsCode(error)})`, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error })
-    throw awsFailure('sts:AssumeRole', error)
-  }
-}
+export const assumeRole = (role: RoleToAssume): Promise<Credentials> => asked('sts:AssumeRole', async () => sessionOf(await ask(role)))
 
-async function asked({ roleArn, sessionName, tags, region, credentials, endpoint }: RoleToAssume): Promise<LeanAnswer> {
+async function ask({ roleArn, sessionName, tags, region, credentials, endpoint }: RoleToAssume): Promise<LeanAnswer> {
   const form = new URLSearchParams({ Action: 'AssumeRole', Version: '2011-06-15', RoleArn: roleArn, RoleSessionName: sessionName, DurationSeconds: String(SESSION_SECONDS) })
   for (const [i, [key, value]] of Object.entries(tags).entries()) {
     form.set(`Tags.member.${i + 1}.Key`, key)
@@ -56,10 +48,9 @@ async function asked({ roleArn, sessionName, tags, region, credentials, endpoint
 
 /** no part of the answer is ever told: it holds a secret */
 function sessionOf(answer: LeanAnswer): Credentials {
-  const { status } = answer
+  if (answer.status !== 200) throw xmlFailure(answer)
   const text = textOf(answer)
-  const part = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? ''
-  if (status !== 200) throw Object.assign(new Error(part('Message')), { name: part('Code') || 'Unknown', $metadata: { httpStatusCode: status } })
+  const part = (name: string): string => xmlText(text, name)
   const [accessKeyId, secretAccessKey, sessionToken] = [part('AccessKeyId'), part('SecretAccessKey'), part('SessionToken')]
   const expiration = new Date(part('Expiration'))
   if (accessKeyId === '' || secretAccessKey === '' || sessionToken === '' || Number.isNaN(expiration.getTime())) {

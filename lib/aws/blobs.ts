@@ -7,9 +7,10 @@ import type { BlobInfo, Blobs, ByteRange } from '../engine/ports.ts'
 import { checkKey, checkPrefix, checkRange } from '../model/blob-key.ts'
 import { EngineError } from '../model/errors.ts'
 import { MICROS_PER_MS } from '../model/time.ts'
-import { clientConfig } from './client-options.ts'
-import type { ClientLimits, ClientOptions } from './client-options.ts'
+import { clientConfig, S3_LIMITS } from './client-options.ts'
+import type { ClientOptions } from './client-options.ts'
 import { asked, awsCode, awsFailure, awsStatus, isDenied } from './failures.ts'
+import { damaged, missing, missingOrDenied, truncated } from './object-faults.ts'
 
 const PAGE_KEYS = 1_000
 
@@ -30,12 +31,9 @@ export interface S3Options extends ClientOptions {
   readonly connectionsOf?: S3Client
 }
 
-/** 5 MB take some 70 ms at the 75 MB/s a Lambda keeps up; what takes a hundred times that is lost */
-const LIMITS: ClientLimits = { connectionTimeoutMs: 2_500, requestTimeoutMs: 10_000, silenceTimeoutMs: 5_000, socketsMax: 128 }
-
 export function s3Client({ forcePathStyle = false, connectionsOf, ...options }: S3Options = {}): S3Client {
   return new S3Client({
-    ...clientConfig(options, LIMITS),
+    ...clientConfig(options, S3_LIMITS),
     ...(connectionsOf === undefined ? {} : { requestHandler: connectionsOf.config.requestHandler, region: connectionsOf.config.region }),
     forcePathStyle,
     // Ours is the checksum; by default the SDK adds a CRC, and wraps bodies in a stream that checks it.
@@ -73,9 +71,9 @@ export function createBlobs({ bucket, client, deniedIsMissing = false }: BlobsOp
     } catch (error) {
       const code = awsCode(error)
       // `NotFound`: a HEAD's answer has no body to say more. A missing bucket is neither.
-      if (code === 'NoSuchKey' || code === 'NotFound') throw new EngineError('not_found', `the object ${Key} does not exist`, { cause: error })
+      if (code === 'NoSuchKey' || code === 'NotFound') throw missing(Key, error)
       if (deniedIsMissing && isDenied(error)) {
-        throw new EngineError('not_found', `the object ${Key} does not exist, or s3:GetObject is not granted to this function`, { cause: error })
+        throw missingOrDenied(Key, error)
       }
       if (range !== undefined && awsStatus(error) === 416) throw truncated(Key, range, 'it ends before')
       throw awsFailure('s3:GetObject', error)
@@ -98,7 +96,7 @@ export function createBlobs({ bucket, client, deniedIsMissing = false }: BlobsOp
     const bytes = await readBody(target, answer.Body as Body, answer.ContentLength)
     const { ChecksumSHA256: checksum } = answer
     if (checksum !== undefined && createHash('sha256').update(bytes).digest('base64') !== checksum) {
-      throw new EngineError('unavailable', `the object ${target.Key} came damaged: its SHA-256 differs`)
+      throw damaged(target.Key)
     }
     return bytes
   }
@@ -154,9 +152,6 @@ interface Target {
 
 /** a response's body in Node: its parts, as they come from the socket */
 type Body = AsyncIterable<Uint8Array> & { destroy(): unknown }
-
-const truncated = (key: string, { offset, length }: ByteRange, instead: string): EngineError =>
-  new EngineError('unavailable', `the object ${key} is truncated: ${length} bytes from ${offset} were asked for, ${instead}`)
 
 /** the whole body, each part copied once to its place */
 async function readBody({ Key }: Target, body: Body, length: number | undefined): Promise<Uint8Array> {

@@ -31,6 +31,9 @@ export interface ClientLimits {
   readonly socketsMax: number
 }
 
+/** of S3, whichever client asks: 5 MB take some 70 ms at the 75 MB/s a Lambda keeps up; what takes a hundred times that is lost */
+export const S3_LIMITS: ClientLimits = { connectionTimeoutMs: 2_500, requestTimeoutMs: 10_000, silenceTimeoutMs: 5_000, socketsMax: 128 }
+
 /** the configuration that every client of ours is made with */
 export function clientConfig(options: ClientOptions, limits: ClientLimits) {
   const { endpoint, region, credentials, ...given } = options

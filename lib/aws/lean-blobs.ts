@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto'
 import type { Blobs, ByteRange } from '../engine/ports.ts'
 import { checkKey, checkRange } from '../model/blob-key.ts'
 import { EngineError } from '../model/errors.ts'
+import { S3_LIMITS } from './client-options.ts'
 import type { Credentials } from './client-options.ts'
 import { awsFailure, isDenied } from './failures.ts'
-import { exchange, textOf, transportOf, type LeanAnswer, type Limits } from './lean-request.ts'
+import { credentialsMissing, exchange, transportOf, xmlFailure, type LeanAnswer, type Limits } from './lean-request.ts'
+import { damaged, missing, missingOrDenied, truncated } from './object-faults.ts'
 import { signGet } from './sign-post.ts'
 
 export interface LeanBlobsOptions {
@@ -17,9 +19,8 @@ export interface LeanBlobsOptions {
   readonly endpoint?: string
 }
 
-/** as blobs.ts has them */
-const LIMITS: Limits = { connectionTimeout: 2_500, requestTimeout: 10_000, socketTimeout: 5_000 }
-const SOCKETS_MAX = 128
+const { socketsMax, ...limits } = S3_LIMITS
+const LIMITS: Limits = { connectionTimeout: limits.connectionTimeoutMs, requestTimeout: limits.requestTimeoutMs, socketTimeout: limits.silenceTimeoutMs }
 
 /** S3 takes every character but these in its encoded form, slashes of the key as they are */
 const encoded = (key: string): string => key.split('/').map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)).join('/')
@@ -27,16 +28,15 @@ const encoded = (key: string): string => key.split('/').map((part) => encodeURIC
 export function createLeanBlobs({ bucket, region = '', credentials, endpoint }: LeanBlobsOptions): Pick<Blobs, 'get'> {
   const base = new URL(endpoint ?? `https://${bucket}.s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
   const prefix = endpoint === undefined ? '/' : `/${bucket}/`
-  const transport = transportOf(base.protocol, { keepAlive: true, maxSockets: SOCKETS_MAX })
+  const transport = transportOf(base.protocol, { keepAlive: true, maxSockets: socketsMax })
 
   async function ask(key: string, headers: Readonly<Record<string, string>>): Promise<LeanAnswer> {
-    if (credentials === undefined) throw Object.assign(new Error('the client was made without credentials'), { name: 'CredentialsProviderError' })
+    if (credentials === undefined) throw credentialsMissing()
     const path = prefix + encoded(key)
     const signed = signGet({ host: base.host, path, headers, service: 's3', region, at: new Date(), credentials })
     const answer = await exchange(transport, { endpoint: new URL(base.origin + path), headers: signed, body: null }, LIMITS)
     if (answer.status === 200 || answer.status === 206) return answer
-    const part = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(textOf(answer))?.[1] ?? ''
-    throw Object.assign(new Error(part('Message')), { name: part('Code') || 'Unknown', $metadata: { httpStatusCode: answer.status } })
+    throw xmlFailure(answer)
   }
 
   return {
@@ -59,7 +59,7 @@ const plain = (bytes: Buffer): Uint8Array => new Uint8Array(bytes.buffer, bytes.
 function whole(key: string, { bytes, headers }: LeanAnswer): Uint8Array {
   const checksum = headers['x-amz-checksum-sha256']
   if (typeof checksum === 'string' && createHash('sha256').update(bytes).digest('base64') !== checksum) {
-    throw new EngineError('unavailable', `the object ${key} came damaged: its SHA-256 differs`)
+    throw damaged(key)
   }
   return plain(bytes)
 }
@@ -72,15 +72,12 @@ function part(key: string, range: ByteRange, { bytes, headers }: LeanAnswer): Ui
   throw truncated(key, range, `${bytes.length} bytes came (${came ?? 'no range'})`)
 }
 
-const truncated = (key: string, { offset, length }: ByteRange, instead: string): EngineError =>
-  new EngineError('unavailable', `the object ${key} is truncated: ${length} bytes from ${offset} were asked for, ${instead}`)
-
 function told(key: string, range: ByteRange | undefined, error: unknown): EngineError {
   if (error instanceof EngineError) return error
   const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode: number } }
-  if (name === 'NoSuchKey') return new EngineError('not_found', `the object ${key} does not exist`, { cause: error })
+  if (name === 'NoSuchKey') return missing(key, error)
   // Our roles list nothing: S3 does not tell them whether an object exists.
-  if (isDenied(error)) return new EngineError('not_found', `the object ${key} does not exist, or s3:GetObject is not granted to this function`, { cause: error })
+  if (isDenied(error)) return missingOrDenied(key, error)
   if (range !== undefined && $metadata?.httpStatusCode === 416) return truncated(key, range, 'it ends before')
   return awsFailure('s3:GetObject', error)
 }

@@ -2,7 +2,7 @@
 // configuration, sends the same commands once, throws errors that look the same. Bundles of functions
 // that stand at the edge have it in the SDK's place (cdk/bundle.ts): it loads in a few milliseconds.
 import type { Credentials } from './client-options.ts'
-import { exchange, textOf, transportOf, type Limits, type Transport } from './lean-request.ts'
+import { credentialsMissing, exchange, textOf, transportOf, type Limits, type Transport } from './lean-request.ts'
 import { signPost } from './sign-post.ts'
 
 export interface LeanConfig {
@@ -36,7 +36,6 @@ export abstract class LeanCommand<I> {
 }
 
 const DEFAULT_LIMITS: Limits = { connectionTimeout: 2_000, requestTimeout: 5_000, socketTimeout: 5_000 }
-const credentialsMissing = (): Error => Object.assign(new Error('the client was made without credentials'), { name: 'CredentialsProviderError' })
 
 /** an answer that is no success, as the SDK throws it: `name`, `$metadata`, and what the body says */
 export class LeanServiceError extends Error {

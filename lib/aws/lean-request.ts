@@ -38,6 +38,17 @@ export interface LeanAnswer {
 
 export const textOf = ({ bytes }: LeanAnswer): string => bytes.toString('utf8')
 
+/** the text of the first element of this name, or ''; what AWS answers in XML here is flat */
+export const xmlText = (xml: string, name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? ''
+
+/** an answer that is no success, as the SDK throws it */
+export function xmlFailure(answer: LeanAnswer): Error {
+  const xml = textOf(answer)
+  return Object.assign(new Error(xmlText(xml, 'Message')), { name: xmlText(xml, 'Code') || 'Unknown', $metadata: { httpStatusCode: answer.status } })
+}
+
+export const credentialsMissing = (): Error => Object.assign(new Error('the client was made without credentials'), { name: 'CredentialsProviderError' })
+
 const late = (what: string): Error => Object.assign(new Error(`${what} took too long`), { name: 'TimeoutError' })
 
 /** @throws Error with the socket's `code`, or `TimeoutError` */

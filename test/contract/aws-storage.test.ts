@@ -1,12 +1,11 @@
 // S3 and SQS under the contract suites of their ports, on the emulator with its honest front.
 import { afterAll, beforeAll } from 'vitest'
-import type { DeliveredMessage } from '../../lib/engine/ports.ts'
 import { createBlobs, s3Client } from '../../lib/aws/blobs.ts'
 import { createDeadLetters } from '../../lib/aws/dead-letters.ts'
-import { MESSAGE_TEXT_MAX, decodeMessage } from '../../lib/aws/message.ts'
 import { createQueue, sqsClient } from '../../lib/aws/queue.ts'
 import { startEmulator } from '../support/aws-emulator.ts'
 import type { AwsEmulator } from '../support/aws-emulator.ts'
+import { SQS_BYTES_MAX, drained } from '../support/drain.ts'
 import { blobsSuite } from './blobs.suite.ts'
 import { queueSuite } from './queue.suite.ts'
 
@@ -21,9 +20,6 @@ blobsSuite('s3', async () => {
   return { port: createBlobs({ bucket, client: aws.s3 }), other: createBlobs({ bucket, client: other }) }
 })
 
-/** what is left for base64 of `n1 acme {26 characters} ` */
-const BYTES_MAX = Math.floor((MESSAGE_TEXT_MAX - 35) / 4) * 3
-
 queueSuite('sqs', async () => {
   const queueUrl = await aws.createQueue()
   const far = createDeadLetters({ queueUrl, client: aws.sqs, waitSeconds: 0 })
@@ -31,16 +27,7 @@ queueSuite('sqs', async () => {
   return {
     port: createQueue({ queueUrl, client: aws.sqs }),
     other: createQueue({ queueUrl, client: sqsClient({ endpoint, region, credentials }) }),
-    bytesMax: BYTES_MAX,
-    drain: async () => {
-      const got: DeliveredMessage[] = []
-      for (let batch = await far.receive(); batch.length > 0; batch = await far.receive()) {
-        for (const { text, receives, receipt } of batch) {
-          got.push(decodeMessage(text, receives))
-          await far.done(receipt)
-        }
-      }
-      return got
-    },
+    bytesMax: SQS_BYTES_MAX,
+    drain: () => drained(far),
   }
 })

@@ -1,12 +1,11 @@
 // The queue as the ingest bundle has it, with the small client in the SDK's place (cdk/bundle.ts), under the
 // contract suite of its port. The receiver keeps the SDK.
 import { afterAll, beforeAll, expect, vi } from 'vitest'
-import type { DeliveredMessage } from '../../lib/engine/ports.ts'
 import { createDeadLetters } from '../../lib/aws/dead-letters.ts'
-import { MESSAGE_TEXT_MAX, decodeMessage } from '../../lib/aws/message.ts'
 import { createQueue, sqsClient } from '../../lib/aws/queue.ts'
 import { startEmulator } from '../support/aws-emulator.ts'
 import type { AwsEmulator } from '../support/aws-emulator.ts'
+import { SQS_BYTES_MAX, drained } from '../support/drain.ts'
 import { queueSuite } from './queue.suite.ts'
 
 type Sdk = typeof import('@aws-sdk/client-sqs')
@@ -30,16 +29,7 @@ queueSuite('sqs, small client', async () => {
   return {
     port: createQueue({ queueUrl, client: sqsClient(config) }),
     other: createQueue({ queueUrl, client: sqsClient(config) }),
-    bytesMax: Math.floor((MESSAGE_TEXT_MAX - 35) / 4) * 3,
-    drain: async () => {
-      const got: DeliveredMessage[] = []
-      for (let batch = await far.receive(); batch.length > 0; batch = await far.receive()) {
-        for (const { text, receives, receipt } of batch) {
-          got.push(decodeMessage(text, receives))
-          await far.done(receipt)
-        }
-      }
-      return got
-    },
+    bytesMax: SQS_BYTES_MAX,
+    drain: () => drained(far),
   }
 })
